@@ -1,0 +1,3 @@
+//! The binary steadfast.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Every rule and decision of Steadfast, without I/O.

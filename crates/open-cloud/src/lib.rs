@@ -1,0 +1,1 @@
+//! Wire types, paths and error bodies of the Open Cloud HTTP API.

@@ -1,0 +1,3 @@
+//! Scenarios, oracles and history checkers that attack Steadfast.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The data server: Open Cloud and administration over HTTP.

@@ -1,0 +1,1 @@
+//! A deterministic world: clock, events, seeded streams, fault plans, shrinker.

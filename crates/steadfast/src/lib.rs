@@ -1,0 +1,1 @@
+//! Player data that cannot be lost: the library.

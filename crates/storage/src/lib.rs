@@ -1,0 +1,1 @@
+//! The storage traits, the memory backend and the conformance suites.

@@ -1,0 +1,3 @@
+//! Test, tidy and release, in Rust instead of shell.
+
+fn main() {}
