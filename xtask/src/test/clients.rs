@@ -1,0 +1,109 @@
+//! Open Cloud clients that other people wrote, against the server we built.
+//!
+//! Everything they need is installed under `clients/` of the target directory; the source tree
+//! stays clean.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::running::run_within;
+use super::server::{API_KEY, Server};
+use crate::command;
+use crate::workspace::Workspace;
+
+/// Where the scripts are, from the root.
+const SOURCES: &str = "tests/clients";
+const PYTHON_SCRIPT: &str = "rblx_open_cloud.py";
+const NODE_SCRIPT: &str = "openblox.mjs";
+/// One client's whole run.
+const SCRIPT_LIMIT: Duration = Duration::from_mins(5);
+
+/// Installs the clients, starts the server, runs each client and stops the server.
+///
+/// # Errors
+/// Installing failed, a client failed, or the server did not end well.
+pub(super) fn run(workspace: &Workspace) -> Result<()> {
+    let place = workspace.target.join("clients");
+    fs::create_dir_all(&place).with_context(|| format!("cannot create {}", place.display()))?;
+    let python = install_python(workspace, &place)?;
+    let node = install_node(workspace, &place)?;
+    command::run(&mut workspace.cargo(&["build", "--profile", "ci", "-p", "steadfast-cli"]))?;
+
+    let data = fresh_directory(&place.join("data"))?;
+    let program = workspace.target.join("ci").join("steadfast");
+    let server = Server::start(&program, &data, &place.join("server.log"))?;
+    let sources = workspace.root.join(SOURCES);
+    let mut python = workspace.command(python);
+    python.arg(sources.join(PYTHON_SCRIPT));
+    let mut node_script = workspace.command("node");
+    node_script.arg(node.join(NODE_SCRIPT));
+    let scripts = run_script(&mut python, &server.url)
+        .and_then(|()| run_script(&mut node_script, &server.url));
+    // The server is stopped and judged also when a client failed.
+    match (scripts, server.stop()) {
+        (Err(error), Err(after)) => Err(error.context(after.to_string())),
+        (scripts, stopped) => scripts.and(stopped),
+    }
+}
+
+fn run_script(script: &mut Command, url: &str) -> Result<()> {
+    script.env("STEADFAST_URL", url).env("STEADFAST_API_KEY", API_KEY);
+    // The server is on this machine; a proxy would not find it.
+    script.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    script.env("PYTHONDONTWRITEBYTECODE", "1");
+    run_within(SCRIPT_LIMIT, script)
+}
+
+/// Makes the virtual environment and returns its interpreter.
+fn install_python(workspace: &Workspace, place: &Path) -> Result<PathBuf> {
+    let venv = place.join("venv");
+    let python = venv.join("bin").join("python");
+    command::run(workspace.command("python3").args(["-m", "venv"]).arg(&venv))?;
+    let mut install = workspace.command(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
+    command::run(install.arg("-r").arg(workspace.root.join(SOURCES).join("requirements.txt")))?;
+    Ok(python)
+}
+
+/// Installs the packages and returns the directory with them and the scripts.
+///
+/// The scripts are copied too: node looks for packages beside the file that imports them.
+fn install_node(workspace: &Workspace, place: &Path) -> Result<PathBuf> {
+    let node = place.join("node");
+    fs::create_dir_all(&node).with_context(|| format!("cannot create {}", node.display()))?;
+    let sources = workspace.root.join(SOURCES);
+    copy_node_files(&sources, &node)?;
+    let locked = sources.join("package-lock.json").exists();
+    let install: &[&str] = if locked { &["ci"] } else { &["install", "--no-package-lock"] };
+    let mut npm = Command::new("npm");
+    npm.args(install).args(["--no-audit", "--no-fund"]).current_dir(&node);
+    command::run(&mut npm)?;
+    Ok(node)
+}
+
+fn copy_node_files(sources: &Path, node: &Path) -> Result<()> {
+    let entries =
+        fs::read_dir(sources).with_context(|| format!("cannot read {}", sources.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let wanted = path.extension().is_some_and(|found| found == "mjs" || found == "json");
+        if let (true, Some(name)) = (wanted, path.file_name()) {
+            fs::copy(&path, node.join(name))
+                .with_context(|| format!("cannot copy {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// An empty directory; what an earlier run left there is removed.
+fn fresh_directory(path: &Path) -> Result<PathBuf> {
+    if path.exists() {
+        fs::remove_dir_all(path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
+    Ok(path.to_owned())
+}
