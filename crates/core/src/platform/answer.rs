@@ -1,0 +1,176 @@
+//! What a data store answers.
+
+use std::sync::Arc;
+
+use crate::batch::BatchError;
+use crate::error::ErrorKind;
+use crate::id::{EntryId, Revision, StoreId, WriteId};
+use crate::key::KeyScope;
+use crate::platform::RevisionId;
+use crate::row::{Content, Row, RowKey};
+use crate::time::Timestamp;
+
+/// One state of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryState {
+    /// The entry.
+    pub entry: EntryId,
+    /// Which of its states.
+    pub revision: Revision,
+    /// When the entry was first written.
+    pub created_at: Timestamp,
+    /// When this state was written.
+    pub updated_at: Timestamp,
+    /// What it holds; nothing if this state is a deletion.
+    pub content: Option<Arc<Content>>,
+}
+
+impl EntryState {
+    /// The state that a row holds; nothing if it is a row of another family.
+    pub fn of_row(row: &Row) -> Option<Self> {
+        let (RowKey::Entry(entry) | RowKey::Revision(entry, _)) = &row.key else { return None };
+        let body = row.body.as_entry()?;
+        Some(Self {
+            entry: entry.clone(),
+            revision: row.revision,
+            created_at: body.birth.time(row.stamped_at),
+            updated_at: row.stamped_at,
+            content: body.content.clone(),
+        })
+    }
+
+    /// The id of this state.
+    pub fn revision_id(&self) -> RevisionId {
+        RevisionId::of(self.created_at, self.revision, self.updated_at)
+    }
+}
+
+/// Why a request was not carried out. Every variant but [`OutcomeUnknown`](Self::OutcomeUnknown)
+/// means that nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlatformError {
+    /// Nothing was ever written to that data store.
+    #[error("the data store `{store}` does not exist")]
+    StoreNotFound {
+        /// The data store.
+        store: StoreId,
+    },
+    /// The entry does not exist, or did not at the time asked for.
+    #[error("the entry `{entry}` does not exist")]
+    EntryNotFound {
+        /// The entry.
+        entry: EntryId,
+    },
+    /// The entry has no such revision.
+    #[error("the entry `{entry}` has no such revision")]
+    RevisionNotFound {
+        /// The entry.
+        entry: EntryId,
+    },
+    /// The time is before 1970 or more than 10 minutes ahead (V-22).
+    #[error("the time asked for is not between 1970 and ten minutes from now")]
+    TimeOutOfRange,
+    /// The entry exists, and the request was for a missing one.
+    #[error("the entry `{}` exists", current.entry)]
+    Exists {
+        /// What it holds.
+        current: Box<EntryState>,
+    },
+    /// The entry is at another revision than the request names.
+    #[error("the entry `{}` is at another revision", current.entry)]
+    Mismatch {
+        /// Its current state.
+        current: Box<EntryState>,
+    },
+    /// The caller may not do this.
+    #[error("the scope `{scope}` is missing")]
+    Denied {
+        /// The right that is missing.
+        scope: KeyScope,
+    },
+    /// Stored bytes are damaged. Nothing else is affected.
+    #[error("{row} is damaged")]
+    Corrupt {
+        /// What is damaged.
+        row: RowKey,
+    },
+    /// Too many writes to this entry are waiting.
+    #[error("{limit} writes to the entry `{entry}` are waiting already")]
+    Busy {
+        /// The entry.
+        entry: EntryId,
+        /// How many may wait.
+        limit: usize,
+    },
+    /// Other writers came first, time and again.
+    #[error("other writers of the entry `{entry}` came first {attempts} times")]
+    Contended {
+        /// The entry.
+        entry: EntryId,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The store has no room.
+    #[error("the store has no room: {reason}")]
+    StoreFull {
+        /// What the store said.
+        reason: Arc<str>,
+    },
+    /// The store is stopped or out of reach.
+    #[error("the store is unavailable: {reason}")]
+    Unavailable {
+        /// What the store said.
+        reason: Arc<str>,
+    },
+    /// The write may be durable or not.
+    #[error("the outcome of write {write_id} is unknown")]
+    OutcomeUnknown {
+        /// The write. Sent again with this id, it happens at most once.
+        write_id: WriteId,
+    },
+    /// The batch that was planned is one that no store may take: a fault of ours.
+    #[error("the planned batch is not valid")]
+    Rejected(#[source] BatchError),
+}
+
+impl PlatformError {
+    /// What the caller does now.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::StoreNotFound { .. }
+            | Self::EntryNotFound { .. }
+            | Self::RevisionNotFound { .. } => ErrorKind::NotFound,
+            Self::TimeOutOfRange => ErrorKind::Invalid,
+            Self::Exists { .. } | Self::Mismatch { .. } => ErrorKind::Conflict,
+            Self::Denied { .. } => ErrorKind::Denied,
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Busy { .. } | Self::Contended { .. } | Self::StoreFull { .. } => {
+                ErrorKind::Exhausted
+            }
+            Self::Unavailable { .. } => ErrorKind::Unavailable,
+            Self::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
+            Self::Rejected(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// The stable code, as JSON shows it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::StoreNotFound { .. } => "StoreNotFound",
+            Self::EntryNotFound { .. } => "EntryNotFound",
+            Self::RevisionNotFound { .. } => "VersionNotFound",
+            Self::TimeOutOfRange => "InvalidTimestamp",
+            Self::Exists { .. } => "EntryExists",
+            Self::Mismatch { .. } => "RevisionMismatch",
+            Self::Denied { .. } => "InsufficientScope",
+            Self::Corrupt { .. } => "Corrupt",
+            Self::Busy { .. } => "Throttled",
+            Self::Contended { .. } => "Contended",
+            Self::StoreFull { .. } => "StorageFull",
+            Self::Unavailable { .. } => "StorageUnavailable",
+            Self::OutcomeUnknown { .. } => "OutcomeUnknown",
+            Self::Rejected(_) => "Internal",
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What can be asked of a data store.
+
+use std::sync::Arc;
+
+use crate::id::{EntryId, WriteId};
+use crate::platform::RevisionId;
+use crate::row::Content;
+use crate::time::Timestamp;
+
+/// One request on one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Read it.
+    Get(Get),
+    /// Write it.
+    Set(Set),
+    /// Delete it.
+    Remove(Remove),
+}
+
+impl Request {
+    /// The entry that it concerns.
+    pub fn entry(&self) -> &EntryId {
+        match self {
+            Self::Get(get) => &get.entry,
+            Self::Set(set) => &set.entry,
+            Self::Remove(remove) => &remove.entry,
+        }
+    }
+
+    /// The id of its write, if it writes.
+    pub fn write_id(&self) -> Option<WriteId> {
+        match self {
+            Self::Get(_) => None,
+            Self::Set(set) => Some(set.write_id),
+            Self::Remove(remove) => Some(remove.write_id),
+        }
+    }
+}
+
+/// Reads an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Get {
+    /// Which entry.
+    pub entry: EntryId,
+    /// Which of its revisions.
+    pub which: Which,
+}
+
+/// Which revision of an entry is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The current one.
+    Current,
+    /// The one with this id (V-01).
+    Revision(RevisionId),
+    /// The one that was current at this time (V-02).
+    At(Timestamp),
+}
+
+/// Writes an entry: its value, user ids and metadata are replaced together (U-11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// Which entry.
+    pub entry: EntryId,
+    /// What it holds from now on.
+    pub content: Arc<Content>,
+    /// What must hold of the entry before.
+    pub when: When,
+    /// What the caller may do.
+    pub permit: Permit,
+    /// Names this write. The same id sent again is the same write.
+    pub write_id: WriteId,
+}
+
+/// What must hold of an entry for it to be written. A deleted entry counts as missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Nothing.
+    Always,
+    /// It does not exist (v1 `exclusiveCreate`, v2 create).
+    Missing,
+    /// It exists, or did before it was deleted: v2 update without `allowMissing`, which is also the
+    /// way to bring a deleted entry back (contract section 10, 21).
+    Exists,
+    /// It exists at this revision (v1 `matchVersion`, v2 `etag`).
+    Matches(RevisionId),
+}
+
+/// What the caller of a write may do. Whether a write creates or updates is known only when it is
+/// planned, so the rights travel with it (H-83).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// Write to a data store that does not exist yet.
+    pub create_store: bool,
+    /// Write an entry that does not exist.
+    pub create: bool,
+    /// Write an entry that exists.
+    pub update: bool,
+}
+
+impl Permit {
+    /// Everything, for callers inside the process.
+    pub const ALL: Self = Self { create_store: true, create: true, update: true };
+}
+
+/// Deletes an entry. Earlier revisions stay readable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remove {
+    /// Which entry.
+    pub entry: EntryId,
+    /// The revision it must be at, if that matters (v2 `etag`).
+    pub matches: Option<RevisionId>,
+    /// Names this write.
+    pub write_id: WriteId,
+}

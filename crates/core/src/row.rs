@@ -1,0 +1,331 @@
+//! Rows: what a backend stores, typed by family so that a database can have real columns.
+//!
+//! Every row carries the revision that a condition may name and the store's own time of its last
+//! write. An entry row is the current state of an entry, or its tombstone; a revision row is one
+//! state of its history. Both may share one [`Content`]: a backend that is given the same `Arc`
+//! twice in a batch stores the value once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::id::{
+    ApiKeyId, EntryId, EntryKey, Revision, Scope, StoreId, StoreName, UniverseId, UserId,
+};
+use crate::json::{JsonError, JsonText};
+use crate::key::ApiKey;
+use crate::limits::{LimitExceeded, Limits};
+use crate::time::Timestamp;
+
+/// Names a row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKey {
+    /// A data store.
+    Store(StoreId),
+    /// The current state of an entry.
+    Entry(EntryId),
+    /// One state of an entry's history, by the counter of its revision.
+    Revision(EntryId, u64),
+    /// An API key.
+    ApiKey(ApiKeyId),
+}
+
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(store) => write!(f, "data store {store}"),
+            Self::Entry(entry) => write!(f, "entry {entry}"),
+            Self::Revision(entry, counter) => write!(f, "revision {counter} of entry {entry}"),
+            Self::ApiKey(id) => write!(f, "API key {id}"),
+        }
+    }
+}
+
+/// What a row holds besides its revision and time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowBody {
+    /// Of [`RowKey::Store`].
+    Store(StoreBody),
+    /// Of [`RowKey::Entry`].
+    Entry(EntryBody),
+    /// Of [`RowKey::Revision`].
+    Revision(EntryBody),
+    /// Of [`RowKey::ApiKey`].
+    ApiKey(ApiKey),
+}
+
+impl RowBody {
+    /// Whether this is the body of a row of that key's family.
+    pub fn belongs_to(&self, key: &RowKey) -> bool {
+        matches!(
+            (self, key),
+            (Self::Store(_), RowKey::Store(_))
+                | (Self::Entry(_), RowKey::Entry(_))
+                | (Self::Revision(_), RowKey::Revision(..))
+                | (Self::ApiKey(_), RowKey::ApiKey(_))
+        )
+    }
+
+    /// The body of an entry or revision row.
+    pub fn as_entry(&self) -> Option<&EntryBody> {
+        match self {
+            Self::Entry(body) | Self::Revision(body) => Some(body),
+            Self::Store(_) | Self::ApiKey(_) => None,
+        }
+    }
+}
+
+/// When something came into being, said by the write that stores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Birth {
+    /// With the write of this very row: at its [`Row::stamped_at`].
+    ThisWrite,
+    /// Before it.
+    At(Timestamp),
+}
+
+impl Birth {
+    /// The time itself, given the time of the write that this stands in.
+    pub fn time(self, stamped_at: Timestamp) -> Timestamp {
+        match self {
+            Self::ThisWrite => stamped_at,
+            Self::At(time) => time,
+        }
+    }
+}
+
+/// A data store that was written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreBody {
+    /// When its first entry was written.
+    pub birth: Birth,
+}
+
+/// One state of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryBody {
+    /// When the entry was first written (I-01: constant over its revisions).
+    pub birth: Birth,
+    /// What it holds; nothing in a tombstone.
+    pub content: Option<Arc<Content>>,
+}
+
+impl EntryBody {
+    /// Whether this state is a deletion.
+    pub fn is_tombstone(&self) -> bool {
+        self.content.is_none()
+    }
+}
+
+/// A value with what is replaced together with it (U-11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// The value, exactly as it was sent.
+    pub value: JsonText,
+    /// The users whose data it holds.
+    pub user_ids: Vec<UserId>,
+    /// Small attributes of the caller's.
+    pub metadata: Metadata,
+}
+
+/// A dictionary from text to scalars, kept as compact JSON.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Metadata(JsonText);
+
+/// Why metadata was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetadataError {
+    /// It is not JSON.
+    #[error("metadata is not valid JSON")]
+    Json(#[source] JsonError),
+    /// It is not an object, or one of its values is not a string, number or boolean (U-01, U-07).
+    #[error("metadata is not an object of strings, numbers and booleans")]
+    Shape,
+    /// It is larger than the limit, in bytes of compact JSON (U-04).
+    #[error(transparent)]
+    TooLarge(LimitExceeded),
+}
+
+impl Metadata {
+    /// No attributes.
+    pub fn empty() -> Self {
+        Self(JsonText::trusted("{}"))
+    }
+
+    /// Checks metadata from outside and makes it compact.
+    ///
+    /// # Errors
+    /// [`MetadataError`]: not JSON, not a dictionary of scalars, or over the limit.
+    pub fn parse(text: &str, limits: &Limits) -> Result<Self, MetadataError> {
+        let members = crate::json::flat_object(text, limits).map_err(MetadataError::Json)?;
+        let compact = members.ok_or(MetadataError::Shape)?;
+        if compact.len() > limits.metadata_size_max {
+            let (what, actual) = ("metadata", compact.len());
+            let limit = limits.metadata_size_max;
+            return Err(MetadataError::TooLarge(LimitExceeded { what, actual, limit }));
+        }
+        Ok(Self(JsonText::trusted(compact)))
+    }
+
+    /// Metadata that was checked before, such as that of a row read back from the store.
+    pub fn trusted(text: impl Into<Arc<str>>) -> Self {
+        Self(JsonText::trusted(text))
+    }
+
+    /// The attributes as a compact JSON object.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Whether there are no attributes.
+    pub fn is_empty(&self) -> bool {
+        self.as_str() == "{}"
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Metadata({} bytes)", self.as_str().len())
+    }
+}
+
+/// A stored row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub key: RowKey,
+    /// Its last write.
+    pub revision: Revision,
+    /// The store's time at its last write, never before that of an earlier write to any row.
+    pub stamped_at: Timestamp,
+    /// What it holds.
+    pub body: RowBody,
+}
+
+/// What stands at a row's key. Damage is never absence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// There is certainly no such row.
+    Absent,
+    /// The row, verified.
+    Row(Row),
+    /// Something stands there that cannot be read back as it was written.
+    Corrupt(RowKey),
+}
+
+impl Found {
+    /// The revision of the row, if there is a readable one.
+    pub fn revision(&self) -> Option<Revision> {
+        match self {
+            Self::Row(row) => Some(row.revision),
+            Self::Absent | Self::Corrupt(_) => None,
+        }
+    }
+}
+
+/// Why nothing could be read. Never to be taken for absence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The store is stopped or out of reach.
+    #[error("the store is unavailable: {reason}")]
+    Unavailable {
+        /// What the store said.
+        reason: Arc<str>,
+    },
+}
+
+/// The answer to reading rows by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadReply {
+    /// One for each row asked for, in that order, all as of one moment.
+    pub rows: Vec<Found>,
+    /// The store's time.
+    pub now: Timestamp,
+}
+
+/// The answer to reading a run of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanReply {
+    /// The rows of the range from its start, at most as many as asked for. None is `Absent`.
+    pub rows: Vec<Found>,
+    /// Whether more rows follow.
+    pub more: bool,
+}
+
+/// What a read answers.
+pub type ReadResult = Result<ReadReply, ReadError>;
+
+/// What a scan answers.
+pub type ScanResult = Result<ScanReply, ReadError>;
+
+/// A run of rows of one family, in the order of their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowRange {
+    /// The data stores of a universe, by name.
+    Stores {
+        /// Whose stores.
+        universe: UniverseId,
+        /// Start behind this name.
+        after: Option<StoreName>,
+    },
+    /// The entries of a data store, tombstones included, by scope and then key, in byte order.
+    Entries {
+        /// Whose entries.
+        store: StoreId,
+        /// Start behind this entry.
+        after: Option<(Scope, EntryKey)>,
+    },
+    /// The history of an entry, newest first.
+    Revisions {
+        /// Whose history.
+        entry: EntryId,
+        /// Start below this counter.
+        before: Option<u64>,
+    },
+    /// All API keys, by id.
+    ApiKeys {
+        /// Start behind this key.
+        after: Option<ApiKeyId>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn u_04_metadata_is_measured_as_compact_json() {
+        let limits = Limits::roblox();
+        // {"k":"..."} is 8 bytes around the text.
+        let of_size = |size: usize| format!("{{ \"k\" : \"{}\" }}", "x".repeat(size - 8));
+        assert_eq!(Metadata::parse(&of_size(298), &limits).unwrap().as_str().len(), 298);
+        assert_eq!(Metadata::parse(&of_size(299), &limits).unwrap().as_str().len(), 299);
+        let over = Metadata::parse(&of_size(300), &limits);
+        assert!(matches!(
+            over,
+            Err(MetadataError::TooLarge(LimitExceeded { actual: 300, limit: 299, .. }))
+        ));
+    }
+
+    #[test]
+    fn u_01_and_u_07_metadata_is_a_dictionary_of_scalars() {
+        let limits = Limits::native();
+        let metadata = Metadata::parse(r#" {"a": 1, "b": "x", "c": true} "#, &limits).unwrap();
+        assert_eq!(metadata.as_str(), r#"{"a":1,"b":"x","c":true}"#);
+        assert!(Metadata::parse(" { } ", &limits).unwrap().is_empty());
+        for wrong in ["[]", "1", "\"x\"", "null", r#"{"a":[]}"#, r#"{"a":{}}"#, r#"{"a":null}"#] {
+            assert_eq!(Metadata::parse(wrong, &limits), Err(MetadataError::Shape), "{wrong}");
+        }
+        assert!(matches!(Metadata::parse("{", &limits), Err(MetadataError::Json(_))));
+        assert!(matches!(
+            Metadata::parse(r#"{"a":1,"a":2}"#, &limits),
+            Err(MetadataError::Json(_))
+        ));
+    }
+
+    #[test]
+    fn the_birth_of_a_row_is_its_own_stamp_unless_it_is_older() {
+        let (old, new) = (Timestamp::from_unix_seconds(1), Timestamp::from_unix_seconds(2));
+        assert_eq!(Birth::ThisWrite.time(new), new);
+        assert_eq!(Birth::At(old).time(new), old);
+    }
+}
