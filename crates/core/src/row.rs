@@ -203,6 +203,7 @@ pub struct Row {
 
 /// What stands at a row's key. Damage is never absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are rows")]
 pub enum Found {
     /// There is certainly no such row.
     Absent,

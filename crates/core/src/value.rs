@@ -170,12 +170,11 @@ impl Value {
             }
             (Self::Array(items), Step::Index(index)) => {
                 let items = Arc::make_mut(items);
-                match items.get_mut(*index) {
-                    Some(place) => Some(std::mem::replace(place, value)),
-                    None => {
-                        items.push(value);
-                        None
-                    }
+                if let Some(place) = items.get_mut(*index) {
+                    Some(std::mem::replace(place, value))
+                } else {
+                    items.push(value);
+                    None
                 }
             }
             _ => unreachable!("the kind of the parent was checked"),

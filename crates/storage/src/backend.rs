@@ -1,5 +1,7 @@
 //! The trait of an engine that stores rows.
 
+use std::sync::Arc;
+
 use steadfast_core::row::{ReadResult, ScanResult};
 use steadfast_core::{Batch, CommitOutcome, RowKey, RowRange, Timestamp};
 
@@ -47,9 +49,23 @@ pub trait Backend: Send + Sync {
 
     /// Writes a batch. Never cancelled once it was submitted.
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>);
+
+    /// Why the store stopped serving, if it did. It never starts again in this process.
+    fn stopped(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    /// Finishes what was submitted, takes nothing more and lets go of what it holds. Waits for it.
+    ///
+    /// # Errors
+    /// The reason, if the store had stopped before or could not be closed in order. Everything
+    /// acknowledged is durable all the same.
+    fn close(&self) -> Result<(), Arc<str>> {
+        Ok(())
+    }
 }
 
-impl<B: Backend + ?Sized> Backend for std::sync::Arc<B> {
+impl<B: Backend + ?Sized> Backend for Arc<B> {
     fn capabilities(&self) -> Capabilities {
         (**self).capabilities()
     }
@@ -72,5 +88,13 @@ impl<B: Backend + ?Sized> Backend for std::sync::Arc<B> {
 
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>) {
         (**self).commit(batch, done);
+    }
+
+    fn stopped(&self) -> Option<Arc<str>> {
+        (**self).stopped()
+    }
+
+    fn close(&self) -> Result<(), Arc<str>> {
+        (**self).close()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use steadfast_core::row::{ReadResult, ScanResult};
 use steadfast_core::{
@@ -116,6 +116,14 @@ impl<B: Backend> Backend for FaultyBackend<B> {
             return done.complete(Err(broken()));
         }
         self.inner.scan(range, limit, done);
+    }
+
+    fn stopped(&self) -> Option<Arc<str>> {
+        self.inner.stopped()
+    }
+
+    fn close(&self) -> Result<(), Arc<str>> {
+        self.inner.close()
     }
 
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>) {

@@ -213,15 +213,17 @@ impl Execution {
     /// Another writer came first, or an earlier attempt of this very batch did.
     fn on_refused(&mut self, plan: Plan, rows: &[Found]) -> Result<Step, PlatformError> {
         let entry = expect_row(rows.first());
-        let absent = Found::Absent;
-        if self.settles > 0 {
+        let is_at_base = entry.revision() == plan.base.revision();
+        if self.settles > 0 && !is_at_base {
             return self.decide(plan, entry, None);
         }
-        let store_exists = plan.base.store_exists || !matches!(rows.get(1), Some(Found::Absent));
-        let store = if store_exists { rows.get(1).unwrap_or(&absent) } else { &absent };
-        if let Found::Corrupt(row) = store {
-            return Err(PlatformError::Corrupt { row: row.clone() });
-        }
+        // The batch names the store's row only when it makes it. With the entry at its base, that
+        // row is what refused, and it refuses the earlier attempts too.
+        let store_exists = match rows.get(1) {
+            Some(Found::Corrupt(row)) => return Err(PlatformError::Corrupt { row: row.clone() }),
+            Some(Found::Absent) => false,
+            Some(Found::Row(_)) | None => true,
+        };
         self.plan(Base { entry: entry_state(entry)?, store_exists })
     }
 
@@ -258,7 +260,7 @@ impl Execution {
             let stamped_at = current.map_or(Timestamp::EPOCH, |state| state.updated_at);
             return Ok(self.succeed(&plan, stamped_at));
         }
-        if current_revision == plan.base.entry.as_ref().map(|state| state.revision) {
+        if current_revision == plan.base.revision() {
             // Not yet written. Whichever attempt comes first wins, the other is refused by it.
             return if self.settles < SETTLES_MAX {
                 Ok(self.commit(plan))

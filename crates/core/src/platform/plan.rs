@@ -28,6 +28,11 @@ impl Base {
         Ok(Self { entry: entry_state(entry)?, store_exists })
     }
 
+    /// The revision of the entry's row.
+    pub(super) fn revision(&self) -> Option<Revision> {
+        self.entry.as_ref().map(|state| state.revision)
+    }
+
     /// The entry if it exists, which a deleted one does not.
     pub(super) fn live(&self) -> Option<&EntryState> {
         self.entry.as_ref().filter(|state| state.content.is_some())
@@ -67,13 +72,12 @@ pub(super) struct Plan {
 pub(super) fn plan_set(set: &Set, base: Base) -> Result<Plan, PlatformError> {
     check_permit(set.permit, &set.when, &base)?;
     match (&set.when, &base.entry) {
-        (When::Always, _) => {}
+        (When::Always, _) | (When::Exists, Some(_)) => {}
         (When::Missing, _) => {
             if let Some(current) = base.live() {
                 return Err(PlatformError::Exists { current: Box::new(current.clone()) });
             }
         }
-        (When::Exists, Some(_)) => {}
         (When::Matches(wanted), Some(current)) => check_match(wanted, current)?,
         (When::Exists | When::Matches(_), None) => return Err(base.not_found(&set.entry)),
     }

@@ -58,7 +58,7 @@ impl Backend for Dying {
 #[test]
 fn a_request_that_its_backend_dropped_is_answered_and_frees_its_lane() {
     let backend = Arc::new(Dying { commits: AtomicUsize::new(0) });
-    let platform = LocalPlatform::new(Arc::clone(&backend) as _, 64).unwrap();
+    let platform = LocalPlatform::new(backend.clone(), 64).unwrap();
     for id in 1..=2 {
         let answer = wait(|done| platform.execute(set("k", id), done)).unwrap();
         assert_eq!(answer, Err(PlatformError::OutcomeUnknown { write_id: WriteId(id) }));
@@ -98,7 +98,7 @@ impl Backend for Holding {
 fn writes_to_one_entry_queue_up_to_the_limit_and_all_succeed() {
     let inner = MemoryBackend::new(|| Timestamp::EPOCH);
     let backend = Arc::new(Holding { inner, held: Mutex::default() });
-    let platform = LocalPlatform::new(Arc::clone(&backend) as _, 3).unwrap();
+    let platform = LocalPlatform::new(backend.clone(), 3).unwrap();
     let (sender, answers) = mpsc::channel();
     for id in 1..=4 {
         let sender = sender.clone();
