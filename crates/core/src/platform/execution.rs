@@ -4,7 +4,7 @@ use crate::batch::{Batch, CommitOutcome, Refusal};
 use crate::id::EntryId;
 use crate::outcome::Outcome;
 use crate::platform::plan::{Base, Plan, entry_state, plan_remove, plan_set};
-use crate::platform::{EntryState, Get, PlatformError, Request, Which};
+use crate::platform::{EntryState, Get, PlatformError, Remove, Request, Set, Which};
 use crate::row::{Found, ReadError, ReadResult, RowKey, RowRange, ScanResult};
 use crate::time::Timestamp;
 
@@ -31,7 +31,8 @@ pub enum Step {
     Scan(RowRange, usize),
     /// Commit this batch and hand its outcome over as [`Input::Committed`].
     Commit(Batch),
-    /// It is over. For a deletion, the state before it (G-05).
+    /// It is over. For a deletion, the state before it (G-05); for one that was sent again after it
+    /// had happened, the tombstone.
     Done(Result<EntryState, PlatformError>),
 }
 
@@ -101,7 +102,10 @@ impl Execution {
             (Phase::Settling(plan), Input::Read(reply)) => self.on_settling(plan, reply),
             (phase, input) => panic!("{phase:?} was given {input:?}"),
         };
-        step.unwrap_or_else(|error| Step::Done(Err(error)))
+        // While an earlier attempt is unsettled, no error is certain to mean "nothing written".
+        step.unwrap_or_else(|error| {
+            Step::Done(Err(if self.settles > 0 { self.unknown() } else { error }))
+        })
     }
 
     fn on_read(&mut self, reply: ReadResult) -> Result<Step, PlatformError> {
@@ -135,7 +139,16 @@ impl Execution {
                     }
                 }
             }
-            Request::Set(_) | Request::Remove(_) => self.plan(Base::of(entry, store)?),
+            Request::Set(Set { write_id, .. }) | Request::Remove(Remove { write_id, .. }) => {
+                let base = Base::of(entry, store)?;
+                match base.entry {
+                    // The caller sends a write again whose answer was lost.
+                    Some(state) if state.revision.tag == write_id.tag() => {
+                        Ok(Step::Done(Ok(state)))
+                    }
+                    _ => self.plan(base),
+                }
+            }
         }
     }
 
@@ -195,19 +208,13 @@ impl Execution {
             Outcome::Refused(Refusal::Conditions(rows)) => self.on_refused(plan, &rows),
             Outcome::Refused(Refusal::Invalid(error)) => Err(PlatformError::Rejected(error)),
             Outcome::Refused(Refusal::Exhausted { reason }) => {
-                self.after_settling(PlatformError::StoreFull { reason })
+                Err(PlatformError::StoreFull { reason })
             }
             Outcome::Refused(Refusal::Unavailable { reason }) => {
-                self.after_settling(PlatformError::Unavailable { reason })
+                Err(PlatformError::Unavailable { reason })
             }
             Outcome::Unknown => self.settle(plan),
         }
-    }
-
-    /// A refusal without rows says that *this* attempt wrote nothing. An attempt before it, whose
-    /// outcome was unknown, may still have.
-    fn after_settling(&self, error: PlatformError) -> Result<Step, PlatformError> {
-        Err(if self.settles == 0 { error } else { self.unknown() })
     }
 
     /// Another writer came first, or an earlier attempt of this very batch did.
@@ -240,7 +247,7 @@ impl Execution {
     }
 
     fn on_settling(&mut self, plan: Plan, reply: ReadResult) -> Result<Step, PlatformError> {
-        let reply = reply.map_err(|_| self.unknown())?;
+        let reply = reply.map_err(unavailable)?;
         let entry = expect_row(reply.rows.first());
         self.decide(plan, entry, reply.rows.get(1))
     }
@@ -253,8 +260,7 @@ impl Execution {
         entry: &Found,
         history: Option<&Found>,
     ) -> Result<Step, PlatformError> {
-        // Damage says nothing about the outcome.
-        let current = entry_state(entry).map_err(|_| self.unknown())?;
+        let current = entry_state(entry)?;
         let current_revision = current.as_ref().map(|state| state.revision);
         if current_revision == Some(plan.revision) {
             let stamped_at = current.map_or(Timestamp::EPOCH, |state| state.updated_at);
