@@ -19,7 +19,7 @@ fn put(key: RowKey, content: &Arc<Content>) -> Write {
     let state = EntryBody { birth: Birth::ThisWrite, content: Some(Arc::clone(content)) };
     let body = match &key {
         RowKey::Revision(..) => RowBody::Revision(state),
-        _ => RowBody::Entry(state),
+        RowKey::Entry(_) | RowKey::Store(_) | RowKey::ApiKey(_) => RowBody::Entry(state),
     };
     Write::Put { key, revision: Revision::first(WriteId(1)), body }
 }
