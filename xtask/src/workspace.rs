@@ -90,6 +90,12 @@ impl Workspace {
         command
     }
 
+    /// A program that the step `build` made, by its path below the directory of the profile. Asking
+    /// cargo again for one crate alone would choose other features and build half of it anew.
+    pub(crate) fn built(&self, program: &str) -> Command {
+        self.command(self.target.join("ci").join(program))
+    }
+
     /// `cargo` with these arguments, to be run in the root of the workspace.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command("cargo");

@@ -31,7 +31,6 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
     fs::create_dir_all(&place).with_context(|| format!("cannot create {}", place.display()))?;
     let python = install_python(workspace, &place)?;
     let node = install_node(workspace, &place)?;
-    command::run(&mut workspace.cargo(&["build", "--profile", "ci", "-p", "steadfast-cli"]))?;
 
     let data = fresh_directory(&place.join("data"))?;
     let program = workspace.target.join("ci").join("steadfast");

@@ -68,7 +68,7 @@ pub(super) fn replay(workspace: &Workspace) -> Result<()> {
 }
 
 fn optimised(workspace: &Workspace) -> Command {
-    workspace.cargo(&["run", "--profile", "ci", "-p", "steadfast-proof", "--"])
+    workspace.built("steadfast-proof")
 }
 
 fn bug_names(list: &str) -> Vec<&str> {

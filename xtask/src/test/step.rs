@@ -99,7 +99,9 @@ impl Step {
             Self::Lints => command::run(&mut cargo(
                 "clippy --workspace --all-targets --all-features --profile ci -- -D warnings",
             )),
-            Self::Build => command::run(&mut cargo("build --workspace --all-targets --profile ci")),
+            Self::Build => command::run(&mut cargo(
+                "build --workspace --all-targets --all-features --profile ci",
+            )),
             Self::Tests => command::run(&mut cargo("test --workspace --profile ci --all-features")),
             Self::Docs => command::run(
                 cargo("doc --workspace --no-deps --profile ci").env("RUSTDOCFLAGS", "-Dwarnings"),
@@ -108,8 +110,7 @@ impl Step {
             Self::Planted => scenarios::planted(workspace),
             Self::Replay => scenarios::replay(workspace),
             Self::Kill => command::run(
-                cargo("run --profile ci -p steadfast-cli --example kill_rounds -- --rounds")
-                    .arg(KILL_ROUNDS),
+                workspace.built("examples/kill_rounds").args(["--rounds", KILL_ROUNDS]),
             ),
             Self::Clients => clients::run(workspace),
         }
