@@ -28,8 +28,8 @@ pub struct Capabilities {
 ///   `Unknown`.
 /// - Two reads in a row never go back in time, and a read after an acknowledged commit sees it.
 /// - The store's time never goes behind the stamp of the last commit, also after a reopening.
-/// - Damage is [`Found::Corrupt`] for the rows it hits or stops the store. It is never an older
-///   value and never [`Found::Absent`].
+/// - Damage is [`Found::Corrupt`](steadfast_core::Found::Corrupt) for the rows it hits or stops the store. It is never an older
+///   value and never [`Found::Absent`](steadfast_core::Found::Absent).
 /// - A call may run its request on the calling thread, and complete before it returns.
 pub trait Backend: Send + Sync {
     /// What this engine can do.

@@ -1,1 +1,168 @@
 //! What every implementation of the storage traits must do, as tests to run against it.
+//!
+//! An engine's tests say how to open and reopen it, in a [`BackendHarness`], and one line turns
+//! every fact of [`backend`] into a test:
+//!
+//! ```text
+//!     // crates/storage-redb/tests/it/main.rs
+//!     struct Redb { directory: TempDir }
+//!     impl BackendHarness for Redb { ... }
+//!     steadfast_storage::conformance!(Redb);
+//! ```
+//!
+//! [`platform`] and [`platform_conformance!`](crate::platform_conformance) do the same for data
+//! stores. There are three kinds of facts: sequences of operations are compared with a naive model,
+//! histories of several threads are judged by the checker in [`history`], and faults are injected
+//! one at a time and at random.
+//!
+//! A generated case that fails is shrunk, and the failure says which seed brings it back.
+//! `PROPTEST_CASES` sets the number of cases of every comparison with a model.
+
+use std::sync::Arc;
+
+use crate::backend::Backend;
+use crate::fault::Fault;
+use crate::platform::Platform;
+
+mod explore;
+mod samples;
+
+pub mod backend;
+pub mod history;
+pub mod platform;
+
+/// Makes fresh backends of one engine.
+///
+/// Every fact makes a harness of its own, so that nothing is shared between tests. What the harness
+/// holds, such as a directory, lives until the fact is done.
+pub trait BackendHarness {
+    /// The engine.
+    type Backend: Backend + 'static;
+
+    /// A place for one empty backend.
+    fn new() -> Self;
+
+    /// Opens the empty backend. Called once.
+    fn open(&mut self) -> Self::Backend;
+
+    /// Closes the backend and opens it again. Called only on a durable one, which must then still
+    /// hold everything that it acknowledged.
+    fn reopen(&mut self, backend: Self::Backend) -> Self::Backend;
+}
+
+/// Makes fresh data stores of one implementation.
+///
+/// Only the first two functions are needed. Faults are for platforms over a backend that can be
+/// made to fail; the facts about faults pass without a word where `inject` says no.
+pub trait PlatformHarness {
+    /// A place for one empty universe.
+    fn new() -> Self;
+
+    /// The data stores, the same ones each time.
+    fn platform(&mut self) -> Arc<dyn Platform>;
+
+    /// Plans what happens to the next commits and the next reads and scans, one item for each.
+    /// False if this implementation cannot do that.
+    fn inject(&mut self, commits: &[Option<Fault>], reads: &[bool]) -> bool {
+        let _ = (commits, reads);
+        false
+    }
+
+    /// Writes the batches that [`Fault::LateApply`] held back, where their conditions still hold.
+    fn release(&mut self) {}
+
+    /// Forgets the faults that were planned and did not happen yet.
+    fn heal(&mut self) {}
+
+    /// Closes and opens again what lies behind the platform. False if that would lose data or
+    /// cannot be done.
+    fn reopen(&mut self) -> bool {
+        false
+    }
+
+    /// Whether a request's own [`Permit`](steadfast_core::platform::Permit) counts. A client over
+    /// HTTP has the rights of its API key instead.
+    fn checks_permits(&self) -> bool {
+        true
+    }
+}
+
+/// Makes a module of tests, one for each fact of [`conformance::backend`](crate::conformance::backend),
+/// from a [`BackendHarness`](crate::conformance::BackendHarness).
+#[macro_export]
+macro_rules! conformance {
+    ($harness:ty) => {
+        mod backend_conformance {
+            use super::*;
+
+            $crate::conformance_facts! { backend, $harness:
+                sequences_agree_with_a_naive_model,
+                a_new_backend_is_empty_and_has_a_clock,
+                a_batch_is_checked_before_it_is_written,
+                a_large_value_comes_back_byte_for_byte,
+                values_of_a_batch_are_limited_together,
+                rows_of_one_batch_appear_together,
+                a_completion_may_submit_the_next_request,
+                many_batches_may_be_under_way_at_once,
+                histories_of_several_threads_are_linear,
+                histories_under_random_faults_are_linear,
+                an_error_before_means_that_nothing_was_written,
+                a_batch_applied_without_an_answer_is_there,
+                a_batch_lost_without_an_answer_can_be_sent_again,
+                a_late_batch_is_refused_by_a_newer_writer,
+                a_late_batch_is_written_when_nobody_came_in_between,
+                a_full_store_can_be_read_and_later_written,
+                a_failed_read_is_an_error_and_not_absence,
+                what_was_acknowledged_survives_a_reopening,
+            }
+        }
+    };
+}
+
+/// Makes a module of tests, one for each fact of
+/// [`conformance::platform`](crate::conformance::platform), from a
+/// [`PlatformHarness`](crate::conformance::PlatformHarness).
+#[macro_export]
+macro_rules! platform_conformance {
+    ($harness:ty) => {
+        mod platform_conformance {
+            use super::*;
+
+            $crate::conformance_facts! { platform, $harness:
+                sequences_agree_with_a_naive_model,
+                times_out_of_range_are_refused,
+                every_set_without_a_condition_succeeds,
+                one_writer_wins_each_revision,
+                one_creator_wins,
+                updates_lose_nothing,
+                reads_at_a_time_agree_with_the_history,
+                histories_under_random_faults_are_linear,
+                an_error_before_means_that_nothing_was_written,
+                a_write_applied_without_an_answer_succeeds,
+                a_write_lost_without_an_answer_succeeds,
+                a_deletion_without_an_answer_happens_once,
+                a_write_held_back_happens_once,
+                a_late_write_is_refused_by_a_newer_writer,
+                a_write_that_cannot_be_looked_into_is_unknown,
+                a_write_that_stays_unknown_is_said_to_be,
+                a_failed_read_is_an_error_and_not_absence,
+                first_writes_of_a_store_survive_each_other,
+                what_was_acknowledged_survives_a_reopening,
+            }
+        }
+    };
+}
+
+/// The tests of one list of facts.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_facts {
+    ($area:ident, $harness:ty: $($fact:ident),+ $(,)?) => {
+        $(
+            #[test]
+            fn $fact() {
+                $crate::conformance::$area::$fact::<$harness>();
+            }
+        )+
+    };
+}

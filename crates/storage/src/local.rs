@@ -28,8 +28,9 @@ struct Shared {
     backend: Arc<dyn Backend>,
     lanes: Mutex<Lanes<Work>>,
     writes_per_key_max: usize,
-    /// Holds at most one piece of work per open lane.
-    resumed: mpsc::Sender<Work>,
+    /// Holds at most one piece of work per open lane, each with what it needs to be carried out:
+    /// also when the last handle is gone.
+    resumed: mpsc::Sender<(Arc<Shared>, Work)>,
 }
 
 /// A request with where its answer goes.
@@ -48,13 +49,10 @@ impl LocalPlatform {
         let (resumed, work) = mpsc::channel();
         let lanes = Mutex::new(Lanes::new(writes_per_key_max));
         let shared = Arc::new(Shared { backend, lanes, writes_per_key_max, resumed });
-        let weak = Arc::downgrade(&shared);
         thread::Builder::new().name("steadfast-lanes".into()).spawn(move || {
-            // Ends when the last handle is gone, which drops the sender.
-            for work in work {
-                if let Some(shared) = weak.upgrade() {
-                    run(&shared, work);
-                }
+            // Ends when the last handle is gone and nothing waits: that drops the sender.
+            for (shared, work) in work {
+                run(&shared, work);
             }
         })?;
         Ok(Self { shared })
@@ -143,7 +141,7 @@ impl Job {
             let next = self.shared.lanes().finish(&entry);
             if let Some(next) = next {
                 // The receiver ends only with the last handle, and this job holds one.
-                drop(self.shared.resumed.send(next));
+                drop(self.shared.resumed.send((Arc::clone(&self.shared), next)));
             }
         }
         done.complete(answer);

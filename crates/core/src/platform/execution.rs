@@ -114,7 +114,7 @@ impl Execution {
         let (entry, store) = (expect_row(rows.next()), expect_row(rows.next()));
         match &self.request {
             Request::Get(Get { entry: id, which }) => {
-                let base = Base::of(entry, store)?;
+                let base = Base::of(entry, Some(store))?;
                 match which {
                     Which::Current => {
                         let current = base.live().ok_or_else(|| base.not_found(id))?;
@@ -139,17 +139,25 @@ impl Execution {
                     }
                 }
             }
-            Request::Set(Set { write_id, .. }) | Request::Remove(Remove { write_id, .. }) => {
-                let base = Base::of(entry, store)?;
+            Request::Set(_) | Request::Remove(_) => {
+                let base = Base::of(entry, Some(store))?;
                 match base.entry {
-                    // The caller sends a write again whose answer was lost.
-                    Some(state) if state.revision.tag == write_id.tag() => {
-                        Ok(Step::Done(Ok(state)))
-                    }
+                    Some(state) if self.is_repeat_of(&state) => Ok(Step::Done(Ok(state))),
                     _ => self.plan(base),
                 }
             }
         }
+    }
+
+    /// Whether this state is what the request asks for, made by a write of its id: the caller sends
+    /// a write again whose answer was lost.
+    fn is_repeat_of(&self, state: &EntryState) -> bool {
+        let (write_id, content) = match &self.request {
+            Request::Get(_) => return false,
+            Request::Set(Set { write_id, content, .. }) => (write_id, Some(content)),
+            Request::Remove(Remove { write_id, .. }) => (write_id, None),
+        };
+        state.revision.tag == write_id.tag() && state.content.as_ref() == content
     }
 
     fn search(&mut self, entry: &EntryId, at: Timestamp, newer: Option<u64>) -> Step {
@@ -220,18 +228,14 @@ impl Execution {
     /// Another writer came first, or an earlier attempt of this very batch did.
     fn on_refused(&mut self, plan: Plan, rows: &[Found]) -> Result<Step, PlatformError> {
         let entry = expect_row(rows.first());
+        let is_mine = entry.revision() == Some(plan.revision);
         let is_at_base = entry.revision() == plan.base.revision();
-        if self.settles > 0 && !is_at_base {
+        if is_mine || (self.settles > 0 && !is_at_base) {
             return self.decide(plan, entry, None);
         }
         // The batch names the store's row only when it makes it. With the entry at its base, that
         // row is what refused, and it refuses the earlier attempts too.
-        let store_exists = match rows.get(1) {
-            Some(Found::Corrupt(row)) => return Err(PlatformError::Corrupt { row: row.clone() }),
-            Some(Found::Absent) => false,
-            Some(Found::Row(_)) | None => true,
-        };
-        self.plan(Base { entry: entry_state(entry)?, store_exists })
+        self.plan(Base::of(entry, rows.get(1))?)
     }
 
     fn settle(&mut self, plan: Plan) -> Result<Step, PlatformError> {

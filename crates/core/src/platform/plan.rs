@@ -18,14 +18,16 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Reads the base out of an entry's row and its store's.
-    pub(super) fn of(entry: &Found, store: &Found) -> Result<Self, PlatformError> {
-        let store_exists = match store {
-            Found::Row(_) => true,
-            Found::Absent => false,
-            Found::Corrupt(row) => return Err(PlatformError::Corrupt { row: row.clone() }),
-        };
-        Ok(Self { entry: entry_state(entry)?, store_exists })
+    /// Reads the base out of an entry's row and its store's, which is known to exist if it was not
+    /// read. A damaged row of the store makes its missing entries uncertain, and no others.
+    pub(super) fn of(entry: &Found, store: Option<&Found>) -> Result<Self, PlatformError> {
+        let entry = entry_state(entry)?;
+        match store {
+            Some(Found::Corrupt(row)) if entry.is_none() => {
+                Err(PlatformError::Corrupt { row: row.clone() })
+            }
+            store => Ok(Self { entry, store_exists: store != Some(&Found::Absent) }),
+        }
     }
 
     /// The revision of the entry's row.
@@ -101,14 +103,18 @@ fn check_match(wanted: &RevisionId, current: &EntryState) -> Result<(), Platform
 }
 
 /// H-83: an update needs one right, a creation another, a new store a third. Who asks for a missing
-/// entry wants to create it.
+/// entry wants to create it; who asks for an existing one does not, and is told if there is none.
 fn check_permit(permit: Permit, when: &When, base: &Base) -> Result<(), PlatformError> {
-    let creates = base.live().is_none() || *when == When::Missing;
+    let asks_for_existing = matches!(when, When::Exists | When::Matches(_));
+    let creates = match &base.entry {
+        None => !asks_for_existing,
+        Some(state) => state.content.is_none() || *when == When::Missing,
+    };
     let missing = if creates && !permit.create {
         Some(KeyScope::EntryCreate)
     } else if !creates && !permit.update {
         Some(KeyScope::EntryUpdate)
-    } else if !base.store_exists && !permit.create_store {
+    } else if creates && !base.store_exists && !permit.create_store {
         Some(KeyScope::StoreCreate)
     } else {
         None

@@ -108,12 +108,7 @@ fn writes_to_one_entry_queue_up_to_the_limit_and_all_succeed() {
     let (id, answer) = answers.recv().unwrap();
     assert!(id == 4 && matches!(answer, Err(PlatformError::Busy { limit: 3, .. })));
     for id in 1..=3_u64 {
-        let held = loop {
-            if let Some(held) = backend.held.lock().unwrap().pop() {
-                break held;
-            }
-            thread::yield_now();
-        };
+        let held = held(&backend);
         backend.inner.commit(held.0, held.1);
         let (done_id, answer) = answers.recv().unwrap();
         assert_eq!((done_id, answer.unwrap().revision.counter), (u128::from(id), id));
@@ -121,4 +116,34 @@ fn writes_to_one_entry_queue_up_to_the_limit_and_all_succeed() {
     let read = Request::Get(Get { entry: entry("k"), which: Which::Current });
     let answer = wait(|done| platform.execute(read, done)).unwrap();
     assert_eq!(answer.unwrap().content.unwrap().value.as_str(), "3");
+}
+
+#[test]
+fn writes_that_wait_are_carried_out_although_every_handle_is_gone() {
+    for _ in 0..50 {
+        let inner = MemoryBackend::new(|| Timestamp::EPOCH);
+        let backend = Arc::new(Holding { inner, held: Mutex::default() });
+        let platform = LocalPlatform::new(backend.clone(), 64).unwrap();
+        let (sender, answers) = mpsc::channel();
+        for id in 1..=2 {
+            let sender = sender.clone();
+            platform.execute(set("k", id), Done::new(move |answer| sender.send(answer).unwrap()));
+        }
+        drop((platform, sender));
+        for counter in 1..=2 {
+            let (batch, done) = held(&backend);
+            backend.inner.commit(batch, done);
+            assert_eq!(answers.recv().unwrap().unwrap().revision.counter, counter);
+        }
+    }
+}
+
+/// Waits until a commit is held back.
+fn held(backend: &Holding) -> (Batch, Done<CommitOutcome>) {
+    loop {
+        if let Some(held) = backend.held.lock().unwrap().pop() {
+            return held;
+        }
+        thread::yield_now();
+    }
 }

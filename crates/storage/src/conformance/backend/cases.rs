@@ -1,0 +1,370 @@
+//! Generated sequences of operations on rows.
+//!
+//! A case is plain numbers that pick from short lists, so that it prints, shrinks, and hits the
+//! same rows again and again. What a pick means is settled when the case runs: a condition that
+//! must hold needs to know the stored revision.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use steadfast_core::key::{ApiKey, KeyScope, Only};
+use steadfast_core::row::{Birth, EntryBody, StoreBody};
+use steadfast_core::{
+    ApiKeyId, Batch, Condition, Content, EntryId, EntryKey, Found, JsonText, Metadata, Revision,
+    RowBody, RowKey, Scope, StoreId, StoreName, Timestamp, UniverseId, UserId, Write,
+};
+
+/// One step of a case.
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    Commit { conditions: Vec<(KeyPick, Want)>, writes: Vec<WritePick>, defect: Option<Defect> },
+    Read(Vec<KeyPick>),
+    Scan(KeyPick, ScanPick),
+    Reopen,
+}
+
+/// Picks a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyPick {
+    family: u8,
+    store: usize,
+    scope: usize,
+    name: usize,
+    counter: usize,
+}
+
+/// How a scan of the family of a key starts and ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScanPick {
+    /// Behind the picked key itself, or from the start.
+    pub(super) behind: bool,
+    pub(super) limit: Limit,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    One,
+    Two,
+    Exact,
+    OneMore,
+}
+
+/// What is asked of a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Want {
+    /// Whatever holds.
+    What,
+    Absent,
+    OtherTag,
+    OtherCounter,
+    Anything,
+}
+
+/// What is written to a row.
+#[derive(Clone, Debug)]
+pub(super) struct WritePick {
+    key: KeyPick,
+    what: What,
+    tag: u64,
+    counter: usize,
+    born_before: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// A value of its own, of a size from the list.
+    Value {
+        size: usize,
+        text: u64,
+    },
+    /// The value of the write before it in the batch.
+    SameValue,
+    Tombstone,
+    Delete,
+}
+
+/// What makes a batch one that no store may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Defect {
+    Empty,
+    TwiceRead,
+    TwiceWritten,
+    WrongFamily,
+}
+
+const STORES: [(u64, &str); 6] = [
+    (1, "s"),
+    (1, "s\0"),
+    (1, "s\u{1}"),
+    (1, "ss"),
+    (0, "\u{ff}"),
+    (u64::MAX, "\u{10ffff}\u{10ffff}"),
+];
+const SCOPES: [&str; 5] = ["global", "g", "g\0", "\0", "\u{ff}\u{fe}"];
+const NAMES: [&str; 8] = ["k", "k\0", "k\0\0", "k\u{1}", "kk", "\0", "\u{10ffff}", "k\u{7f}/@~"];
+const COUNTERS: [u64; 8] = [1, 2, 3, 255, 256, 65_536, 1 << 40, u64::MAX];
+const KEY_IDS: [u128; 5] = [0, 1, 1 << 64, u128::MAX - 1, u128::MAX];
+/// Bytes of a value: both sides of any threshold an engine may have for storing it elsewhere.
+const SIZES: [usize; 9] = [2, 10, 100, 1_000, 1_000, 4_096, 66_000, 70_000, 200_000];
+
+fn low(bound: usize) -> impl Strategy<Value = usize> {
+    // Mostly the first few, so that rows are met again.
+    prop_oneof![3 => 0..bound.min(2), 1 => 0..bound]
+}
+
+fn key_pick() -> impl Strategy<Value = KeyPick> {
+    let family = prop_oneof![1 => Just(0_u8), 6 => Just(1), 3 => Just(2), 1 => Just(3)];
+    (family, low(STORES.len()), low(SCOPES.len()), low(NAMES.len()), low(COUNTERS.len())).prop_map(
+        |(family, store, scope, name, counter)| KeyPick { family, store, scope, name, counter },
+    )
+}
+
+fn write_pick() -> impl Strategy<Value = WritePick> {
+    let what = prop_oneof![
+        6 => (low(SIZES.len()), any::<u64>()).prop_map(|(size, text)| What::Value { size, text }),
+        1 => (0..SIZES.len(), any::<u64>()).prop_map(|(size, text)| What::Value { size, text }),
+        3 => Just(What::SameValue),
+        2 => Just(What::Tombstone),
+        2 => Just(What::Delete),
+    ];
+    (key_pick(), what, any::<u64>(), 0..COUNTERS.len(), any::<bool>()).prop_map(
+        |(key, what, tag, counter, born_before)| WritePick { key, what, tag, counter, born_before },
+    )
+}
+
+fn want() -> impl Strategy<Value = Want> {
+    prop_oneof![
+        12 => Just(Want::What),
+        1 => Just(Want::Absent),
+        3 => Just(Want::OtherTag),
+        3 => Just(Want::OtherCounter),
+        1 => Just(Want::Anything),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let defect = prop_oneof![
+        16 => Just(None),
+        1 => Just(Some(Defect::Empty)),
+        1 => Just(Some(Defect::TwiceRead)),
+        1 => Just(Some(Defect::TwiceWritten)),
+        1 => Just(Some(Defect::WrongFamily)),
+    ];
+    let conditions = prop::collection::vec((key_pick(), want()), 0..4);
+    let writes = prop::collection::vec(write_pick(), 1..6);
+    let commit = (conditions, writes, defect).prop_map(|(conditions, writes, defect)| Op::Commit {
+        conditions,
+        writes,
+        defect,
+    });
+    let limit =
+        prop_oneof![Just(Limit::One), Just(Limit::Two), Just(Limit::Exact), Just(Limit::OneMore)];
+    let scan = (any::<bool>(), limit).prop_map(|(behind, limit)| ScanPick { behind, limit });
+    prop_oneof![
+        12 => commit,
+        3 => prop::collection::vec(key_pick(), 0..5).prop_map(Op::Read),
+        3 => (key_pick(), scan).prop_map(|(key, pick)| Op::Scan(key, pick)),
+        1 => Just(Op::Reopen),
+    ]
+}
+
+/// A case: what is done, one after the other.
+pub(super) fn case() -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec(op(), 1..30)
+}
+
+fn pick<T: Clone>(items: &[T], index: usize) -> T {
+    items.get(index).expect("a pick is within its list").clone()
+}
+
+impl KeyPick {
+    pub(super) fn key(self) -> RowKey {
+        let (universe, name) = pick(&STORES, self.store);
+        let store = StoreId { universe: UniverseId(universe), name: StoreName::trusted(name) };
+        let scope = Scope::trusted(pick(&SCOPES, self.scope));
+        let key = EntryKey::trusted(pick(&NAMES, self.name));
+        let entry = EntryId { store: store.clone(), scope, key };
+        match self.family {
+            0 => RowKey::Store(store),
+            1 => RowKey::Entry(entry),
+            2 => RowKey::Revision(entry, pick(&COUNTERS, self.counter)),
+            _ => RowKey::ApiKey(ApiKeyId(pick(&KEY_IDS, self.counter % KEY_IDS.len()))),
+        }
+    }
+}
+
+/// Every key that may stand in an entry of a store, for scans that start where nothing is.
+pub(super) fn entry_starts() -> impl Iterator<Item = (Scope, EntryKey)> {
+    SCOPES.into_iter().flat_map(|scope| {
+        NAMES.into_iter().map(move |name| (Scope::trusted(scope), EntryKey::trusted(name)))
+    })
+}
+
+/// Every data store of the cases.
+pub(super) fn stores() -> impl Iterator<Item = StoreId> {
+    STORES.into_iter().map(|(universe, name)| StoreId {
+        universe: UniverseId(universe),
+        name: StoreName::trusted(name),
+    })
+}
+
+/// Counters that a scan of revisions may start below.
+pub(super) fn counters() -> impl Iterator<Item = u64> {
+    COUNTERS.into_iter().chain([0])
+}
+
+/// Ids that a scan of API keys may start behind.
+pub(super) fn key_ids() -> impl Iterator<Item = ApiKeyId> {
+    KEY_IDS.into_iter().map(ApiKeyId)
+}
+
+/// The batch that picks stand for, given what is stored.
+pub(super) fn batch_of(
+    conditions: &[(KeyPick, Want)],
+    writes: &[WritePick],
+    defect: Option<Defect>,
+    stored: impl Fn(&RowKey) -> Found,
+) -> Batch {
+    let mut batch = Batch::default();
+    let mut named = BTreeSet::new();
+    for (key, want) in conditions {
+        let key = key.key();
+        if named.insert(key.clone()) {
+            let condition = condition(*want, &stored(&key));
+            batch.conditions.push((key, condition));
+        }
+    }
+    named.clear();
+    let mut last = None;
+    for write in writes {
+        for write in write.writes(&mut last) {
+            if named.insert(write.key().clone()) {
+                batch.writes.push(write);
+            }
+        }
+    }
+    if let Some(defect) = defect {
+        spoil(&mut batch, defect);
+    }
+    batch
+}
+
+fn condition(want: Want, stored: &Found) -> Condition {
+    let Some(current) = stored.revision() else {
+        return match want {
+            Want::What | Want::Absent => Condition::Absent,
+            Want::OtherTag | Want::OtherCounter | Want::Anything => {
+                Condition::At(Revision { counter: 1, tag: 1 })
+            }
+        };
+    };
+    match want {
+        Want::What => Condition::At(current),
+        Want::Absent => Condition::Absent,
+        Want::OtherTag => Condition::At(Revision { tag: current.tag ^ 1, ..current }),
+        Want::OtherCounter => Condition::At(Revision { counter: current.counter ^ 1, ..current }),
+        Want::Anything => Condition::At(Revision { counter: 1, tag: 1 }),
+    }
+}
+
+fn spoil(batch: &mut Batch, defect: Defect) {
+    match defect {
+        Defect::Empty => batch.writes.clear(),
+        Defect::TwiceRead => {
+            let key = batch.writes.first().map(|write| write.key().clone());
+            let key = key.expect("a batch that is spoilt writes something");
+            batch.conditions = vec![(key.clone(), Condition::Absent), (key, Condition::Absent)];
+        }
+        Defect::TwiceWritten => {
+            batch.writes.push(batch.writes.first().expect("it writes something").clone());
+        }
+        Defect::WrongFamily => {
+            let key = RowKey::Store(stores().next().expect("there is one"));
+            batch.writes.retain(|write| *write.key() != key);
+            let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content: None });
+            batch.writes.push(Write::Put { key, revision: Revision { counter: 1, tag: 1 }, body });
+        }
+    }
+}
+
+impl WritePick {
+    /// The rows of this pick. A value of an entry goes to its history too, as the same [`Arc`].
+    fn writes(&self, last: &mut Option<Arc<Content>>) -> Vec<Write> {
+        let key = self.key.key();
+        if matches!(self.what, What::Delete) {
+            return vec![Write::Delete { key }];
+        }
+        let born_before = Timestamp::from_ticks(1_234_567);
+        let birth = if self.born_before { Birth::At(born_before) } else { Birth::ThisWrite };
+        let counter = match &key {
+            RowKey::Revision(_, counter) => *counter,
+            RowKey::Store(_) | RowKey::Entry(_) | RowKey::ApiKey(_) => {
+                pick(&COUNTERS, self.counter)
+            }
+        };
+        let revision = Revision { counter, tag: self.tag };
+        let content = match (self.what, &*last) {
+            (What::SameValue, Some(content)) => Some(Arc::clone(content)),
+            (What::Value { size, text }, _) => Some(value(pick(&SIZES, size), text)),
+            (What::SameValue | What::Tombstone | What::Delete, _) => None,
+        };
+        let body = EntryBody { birth, content: content.clone() };
+        let put = |key, body| Write::Put { key, revision, body };
+        match key {
+            RowKey::Store(_) => vec![put(key, RowBody::Store(StoreBody { birth }))],
+            RowKey::ApiKey(_) => vec![put(key, RowBody::ApiKey(self.api_key(birth)))],
+            RowKey::Revision(..) => {
+                *last = content;
+                vec![put(key, RowBody::Revision(body))]
+            }
+            RowKey::Entry(entry) => {
+                *last = content;
+                let history = RowKey::Revision(entry.clone(), counter);
+                let history = put(history, RowBody::Revision(body.clone()));
+                vec![put(RowKey::Entry(entry), RowBody::Entry(body)), history]
+            }
+        }
+    }
+
+    fn api_key(&self, birth: Birth) -> ApiKey {
+        let odd = self.tag % 2 == 1;
+        ApiKey {
+            name: format!("key \0 \u{10ffff} {}", self.tag),
+            digest: [self.tag.to_le_bytes().into_iter().next().unwrap_or(0); 32],
+            scopes: KeyScope::ALL.into_iter().skip(usize::from(odd) * 3).collect(),
+            universes: if odd { Only::Any } else { Only::These([UniverseId(self.tag)].into()) },
+            stores: match self.tag % 3 {
+                0 => Only::Any,
+                1 => Only::These(BTreeSet::new()),
+                _ => Only::These(stores().map(|store| store.name).collect()),
+            },
+            birth,
+            expires_at: odd.then(|| Timestamp::from_ticks(i64::MIN + 5)),
+            revoked: self.tag.is_multiple_of(5),
+        }
+    }
+}
+
+/// A value of about that many bytes, half of them hard to compress, with user ids and metadata.
+pub(super) fn value(size: usize, seed: u64) -> Arc<Content> {
+    let mut text = String::from("\"");
+    let mut random = steadfast_core::Rng::seeded(seed);
+    let hard = size / 2;
+    while text.len() < hard {
+        text.push_str(&random.next_u64().to_string());
+    }
+    let fill = size.saturating_sub(text.len() + 1);
+    text.extend(std::iter::repeat_n('\u{7e}', fill));
+    text.push('"');
+    let user_ids = match seed % 3 {
+        0 => vec![],
+        1 => vec![UserId::Number(seed)],
+        _ => vec![UserId::Text("steam:\u{ff}".into()), UserId::Number(0), UserId::Number(0)],
+    };
+    let metadata = match seed % 2 {
+        0 => Metadata::empty(),
+        _ => Metadata::trusted(format!("{{\"a\":{seed},\"b\":\"\u{10ffff}\"}}")),
+    };
+    Arc::new(Content { value: JsonText::trusted(text), user_ids, metadata })
+}
