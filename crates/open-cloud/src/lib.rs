@@ -1,1 +1,28 @@
 //! Wire types, paths and error bodies of the Open Cloud HTTP API.
+//!
+//! Bytes of a request become checked values here, and states of the store become bytes. Nothing is
+//! decided and nothing is sent: the server and, later, the client do that.
+//!
+//! Read the modules in this order: how text is decoded ([`query`], [`path`], [`time`]), what the two
+//! generations of the API carry ([`v1`], [`v2`]), and what a failure looks like ([`error`],
+//! [`mapping`]). Sources: contract section 7, and client rules for what real clients send.
+//!
+//! Invariants: any bytes yield a value or a typed error; a value is passed through byte for byte;
+//! an error body never holds a value.
+#![forbid(unsafe_code)]
+
+mod percent;
+
+pub mod path;
+pub mod query;
+pub mod time;
+
+pub mod v1;
+pub mod v2;
+
+pub mod error;
+pub mod mapping;
+
+pub use error::{ErrorReply, V1Code, V1Error, V2Code, V2Error};
+pub use path::{Endpoint, EntrySegment, PathError, Reading, Verb};
+pub use query::{Query, QueryError};

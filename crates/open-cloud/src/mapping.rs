@@ -1,0 +1,167 @@
+//! Which failure has which status and body: the one table, for both generations.
+//!
+//! The texts say what to do and hold no value, no secret and no detail of the inside; the reason of
+//! a failure goes to the log. A client that may not read learns from an error only what its own
+//! right to write tells it anyway.
+
+use steadfast_core::ErrorKind;
+use steadfast_core::json::JsonError;
+use steadfast_core::platform::PlatformError;
+
+use crate::error::{V1Code, V1Error, V2Code, V2Error};
+use crate::path::PathError;
+use crate::query::QueryError;
+
+/// A refused request, as v1 says it.
+///
+/// `Exists` and `Mismatch` have this body only for a key that may not read: others are answered
+/// with the current value (H-94).
+pub fn v1(error: &PlatformError) -> V1Error {
+    match error {
+        PlatformError::StoreNotFound { .. } => {
+            V1Error::new(V1Code::DatastoreNotFound, "The data store does not exist.")
+        }
+        PlatformError::RevisionNotFound { .. } => {
+            V1Error::new(V1Code::VersionNotFound, "The entry has no such version.")
+        }
+        PlatformError::TimeOutOfRange => V1Error::new(
+            V1Code::InvalidStartTime,
+            "The time is not between 1970 and ten minutes from now.",
+        ),
+        PlatformError::Exists { .. } => conflict("The entry exists."),
+        PlatformError::Mismatch { .. } => conflict("The entry is at another version."),
+        PlatformError::Denied { scope } => {
+            V1Error::new(V1Code::InsufficientScope, format!("The scope `{scope}` is missing."))
+        }
+        PlatformError::StoreFull { .. } => {
+            V1Error::new(V1Code::TooManyRequests, "The store has no room.")
+        }
+        PlatformError::EntryNotFound { .. }
+        | PlatformError::Corrupt { .. }
+        | PlatformError::Busy { .. }
+        | PlatformError::Contended { .. }
+        | PlatformError::Unavailable { .. }
+        | PlatformError::OutcomeUnknown { .. }
+        | PlatformError::Rejected(_)
+        | _ => v1_kind(error.kind()),
+    }
+}
+
+/// A failure of which only the kind is known, as v1 says it.
+pub fn v1_kind(kind: ErrorKind) -> V1Error {
+    let text = kind_text(kind);
+    match kind {
+        ErrorKind::Invalid => without_code(400, "INVALID_ARGUMENT", text),
+        ErrorKind::Denied => V1Error::new(V1Code::InsufficientScope, text),
+        ErrorKind::NotFound => V1Error::new(V1Code::EntryNotFound, text),
+        ErrorKind::Conflict => conflict(text),
+        ErrorKind::Fenced => without_code(409, "ABORTED", text),
+        ErrorKind::Exhausted => V1Error::new(V1Code::TooManyRequests, text),
+        ErrorKind::Unavailable => fault(502, "UNAVAILABLE", text),
+        ErrorKind::OutcomeUnknown => fault(504, "DEADLINE_EXCEEDED", text),
+        ErrorKind::Corrupt | ErrorKind::Internal => V1Error::new(V1Code::Unknown, text),
+    }
+}
+
+/// A refused request, as v2 says it.
+pub fn v2(error: &PlatformError) -> V2Error {
+    match error {
+        PlatformError::StoreNotFound { .. } => {
+            V2Error::new(V2Code::NotFound, "The data store does not exist.")
+        }
+        // Texts that clients compare (client rule 24).
+        PlatformError::RevisionNotFound { .. } => V2Error::invalid("Invalid version id."),
+        PlatformError::Exists { .. } => V2Error::invalid("Entry already exists."),
+        PlatformError::TimeOutOfRange => {
+            V2Error::invalid("The time is not between 1970 and ten minutes from now.")
+        }
+        PlatformError::Mismatch { .. } => {
+            V2Error::new(V2Code::Aborted, "The entry is at another revision.")
+        }
+        PlatformError::Denied { scope } => {
+            V2Error::new(V2Code::PermissionDenied, format!("The scope `{scope}` is missing."))
+        }
+        PlatformError::StoreFull { .. } => {
+            V2Error::new(V2Code::ResourceExhausted, "The store has no room.")
+        }
+        PlatformError::EntryNotFound { .. }
+        | PlatformError::Corrupt { .. }
+        | PlatformError::Busy { .. }
+        | PlatformError::Contended { .. }
+        | PlatformError::Unavailable { .. }
+        | PlatformError::OutcomeUnknown { .. }
+        | PlatformError::Rejected(_)
+        | _ => v2_kind(error.kind()),
+    }
+}
+
+/// A failure of which only the kind is known, as v2 says it.
+pub fn v2_kind(kind: ErrorKind) -> V2Error {
+    let code = match kind {
+        ErrorKind::Invalid => V2Code::InvalidArgument,
+        ErrorKind::Denied => V2Code::PermissionDenied,
+        ErrorKind::NotFound => V2Code::NotFound,
+        ErrorKind::Conflict | ErrorKind::Fenced => V2Code::Aborted,
+        ErrorKind::Exhausted => V2Code::ResourceExhausted,
+        ErrorKind::Unavailable => V2Code::Unavailable,
+        ErrorKind::OutcomeUnknown => V2Code::DeadlineExceeded,
+        ErrorKind::Corrupt | ErrorKind::Internal => V2Code::Internal,
+    };
+    V2Error::new(code, kind_text(kind))
+}
+
+/// A v1 value that was refused.
+pub fn v1_content(error: &JsonError) -> V1Error {
+    let code = match error {
+        JsonError::TooLarge(_) => V1Code::ContentTooBig,
+        JsonError::Syntax { .. } | JsonError::DuplicateKey { .. } | JsonError::TooDeep(_) | _ => {
+            V1Code::ContentNotJson
+        }
+    };
+    V1Error::new(code, error.to_string())
+}
+
+impl From<PathError> for V2Error {
+    fn from(error: PathError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<QueryError> for V2Error {
+    fn from(error: QueryError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+/// What to do now, for people.
+const fn kind_text(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Invalid => "The request is not valid.",
+        ErrorKind::Denied => "The key does not allow this.",
+        ErrorKind::NotFound => "Entry not found.",
+        ErrorKind::Conflict => "The entry is not as the request expects.",
+        ErrorKind::Fenced => "Another server holds the entry.",
+        ErrorKind::Exhausted => "Too many requests. Nothing was written; wait and retry.",
+        ErrorKind::Unavailable => "The store is unavailable. Nothing was written; wait and retry.",
+        ErrorKind::OutcomeUnknown => "No answer in time. The write may have been made.",
+        ErrorKind::Corrupt => "The entry is damaged.",
+        ErrorKind::Internal => "Internal error.",
+    }
+}
+
+fn conflict(text: &'static str) -> V1Error {
+    without_code(412, "FAILED_PRECONDITION", text)
+}
+
+/// The list has no code for it, and an unknown one would hide the rest of the error.
+fn without_code(status: u16, error: &'static str, text: &'static str) -> V1Error {
+    V1Error { status, error, code: None, message: text.into() }
+}
+
+fn fault(status: u16, error: &'static str, text: &'static str) -> V1Error {
+    V1Error { status, error, ..V1Error::new(V1Code::Unknown, text) }
+}
+
+#[cfg(test)]
+#[path = "mapping/tests.rs"]
+mod tests;
