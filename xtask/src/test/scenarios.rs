@@ -8,8 +8,10 @@ use crate::stopwatch::Stopwatch;
 use crate::workspace::Workspace;
 use crate::{command, printer};
 
-/// Seeds of the proof, and at most that many until a planted bug is found.
-const PROOF_SEEDS: &str = "2000";
+/// Seeds of the proof.
+const PROOF_SEEDS: &str = "10000";
+/// At most so many seeds until a planted bug is found.
+const PLANTED_SEEDS: &str = "2000";
 /// Seeds whose traces are compared between the profiles.
 const REPLAY_SEEDS: &str = "200";
 /// How the proof starts the line that carries the hash of a run.
@@ -39,7 +41,7 @@ pub(super) fn planted(workspace: &Workspace) -> Result<()> {
     for bug in &bugs {
         let stopwatch = Stopwatch::start();
         let mut run = optimised(workspace);
-        let captured = command::capture(run.args(["--seeds", PROOF_SEEDS, "--plant", bug]))?;
+        let captured = command::capture(run.args(["--seeds", PLANTED_SEEDS, "--plant", bug]))?;
         let seconds = stopwatch.elapsed().as_secs_f64();
         let found = captured.status.code() == Some(RULE_BROKEN);
         let result = if found { "found" } else { "MISSED" };

@@ -126,7 +126,8 @@ pub enum PlatformError {
     /// The write may be durable or not.
     #[error("the outcome of write {write_id} is unknown")]
     OutcomeUnknown {
-        /// The write. Sent again with this id, it is recognised while it is the entry's last.
+        /// The write. Sent again with this id it happens once if it names a revision; otherwise it
+        /// is recognised while it is the entry's last.
         write_id: WriteId,
     },
     /// The batch that was planned is one that no store may take: a fault of ours.

@@ -4,7 +4,7 @@ use crate::batch::{Batch, CommitOutcome, Refusal};
 use crate::id::EntryId;
 use crate::outcome::Outcome;
 use crate::platform::plan::{Base, Plan, entry_state, plan_remove, plan_set};
-use crate::platform::{EntryState, Get, PlatformError, Remove, Request, Set, Which};
+use crate::platform::{EntryState, Get, PlatformError, Remove, Request, Set, When, Which};
 use crate::row::{Found, ReadError, ReadResult, RowKey, RowRange, ScanResult};
 use crate::time::Timestamp;
 
@@ -57,6 +57,8 @@ enum Phase {
     Committing(Plan),
     /// What became of a batch is being read.
     Settling(Plan),
+    /// Whether the request happened before is being read. Holds what it is refused for if not.
+    Recognising(Box<EntryState>),
     /// Nothing more will be asked for.
     Over,
 }
@@ -100,6 +102,9 @@ impl Execution {
             }
             (Phase::Committing(plan), Input::Committed(outcome)) => self.on_commit(plan, outcome),
             (Phase::Settling(plan), Input::Read(reply)) => self.on_settling(plan, reply),
+            (Phase::Recognising(current), Input::Read(reply)) => {
+                self.on_recognising(current, reply)
+            }
             (phase, input) => panic!("{phase:?} was given {input:?}"),
         };
         // While an earlier attempt is unsettled, no error is certain to mean "nothing written".
@@ -139,13 +144,7 @@ impl Execution {
                     }
                 }
             }
-            Request::Set(_) | Request::Remove(_) => {
-                let base = Base::of(entry, Some(store))?;
-                match base.entry {
-                    Some(state) if self.is_repeat_of(&state) => Ok(Step::Done(Ok(state))),
-                    _ => self.plan(base),
-                }
-            }
+            Request::Set(_) | Request::Remove(_) => self.plan(Base::of(entry, Some(store))?),
         }
     }
 
@@ -191,17 +190,55 @@ impl Execution {
     }
 
     fn plan(&mut self, base: Base) -> Result<Step, PlatformError> {
+        // Found by the first read, or in the rows that refused a copy of it.
+        if let Some(state) = base.entry.as_ref().filter(|state| self.is_repeat_of(state)) {
+            return Ok(Step::Done(Ok(state.clone())));
+        }
         if self.attempts >= ATTEMPTS_MAX {
             let (entry, attempts) = (self.request.entry().clone(), self.attempts);
             return Err(PlatformError::Contended { entry, attempts });
         }
         self.attempts += 1;
-        let plan = match &self.request {
-            Request::Set(set) => plan_set(set, base)?,
-            Request::Remove(remove) => plan_remove(remove, base)?,
+        let planned = match &self.request {
+            Request::Set(set) => plan_set(set, base),
+            Request::Remove(remove) => plan_remove(remove, base),
             Request::Get(_) => unreachable!("a read plans no batch"),
         };
-        Ok(self.commit(plan))
+        match planned {
+            Ok(plan) => Ok(self.commit(plan)),
+            Err(PlatformError::Mismatch { current }) => self.recognise(current),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// W6: the entry may have left the revision that the request names by way of an earlier copy of
+    /// this very request. Whoever made the revision behind it tells.
+    fn recognise(&mut self, current: Box<EntryState>) -> Result<Step, PlatformError> {
+        let named = match &self.request {
+            Request::Set(Set { when: When::Matches(id), .. })
+            | Request::Remove(Remove { matches: Some(id), .. }) => id.counter(),
+            Request::Get(_) | Request::Set(_) | Request::Remove(_) => None,
+        };
+        match named.and_then(|counter| counter.checked_add(1)) {
+            Some(counter) if counter < current.revision.counter => {
+                let row = RowKey::Revision(self.request.entry().clone(), counter);
+                self.phase = Phase::Recognising(current);
+                Ok(Step::Read(vec![row]))
+            }
+            Some(_) | None => Err(PlatformError::Mismatch { current }),
+        }
+    }
+
+    fn on_recognising(
+        &mut self,
+        current: Box<EntryState>,
+        reply: ReadResult,
+    ) -> Result<Step, PlatformError> {
+        let reply = reply.map_err(unavailable)?;
+        match entry_state(expect_row(reply.rows.first()))? {
+            Some(state) if self.is_repeat_of(&state) => Ok(Step::Done(Ok(state))),
+            Some(_) | None => Err(PlatformError::Mismatch { current }),
+        }
     }
 
     fn commit(&mut self, plan: Plan) -> Step {

@@ -2,6 +2,7 @@
 
 use super::support::*;
 use crate::batch::{BatchError, Condition, Refusal};
+use crate::error::ErrorKind;
 use crate::outcome::Outcome;
 use crate::platform::{ATTEMPTS_MAX, PlatformError, Request, SETTLES_MAX, When};
 use crate::row::Found;
@@ -348,12 +349,44 @@ fn h_4_an_id_that_comes_back_with_another_request_is_no_repeat() {
 }
 
 #[test]
-fn a_write_that_is_sent_again_after_others_wrote_is_another_write() {
+fn an_unconditional_write_that_is_sent_again_after_others_wrote_is_another_write() {
     let newer = live(COUNTER + 1, 9, 60);
     let led = Led::planned(set(When::Always), &newer.row(), &store_row());
     assert_eq!(led.written().0, rev(COUNTER + 2, OURS));
-    let led = Led::planned(set(When::Matches(BASE.id())), &newer.row(), &store_row());
-    assert_eq!(led.error(), PlatformError::Mismatch { current: Box::new(newer.state()) });
+}
+
+/// A request on `BASE` that finds the entry two revisions further.
+fn named_and_overtaken(request: Request) -> (Led, Stored) {
+    let newer = live(COUNTER + 1, 9, 60);
+    let led = Led::planned(request, &newer.row(), &store_row());
+    assert_eq!(led.keys(), [history_key(COUNTER)]);
+    (led, newer)
+}
+
+#[test]
+fn w_6_a_write_on_a_revision_that_is_sent_again_after_others_wrote_has_succeeded() {
+    let (mut led, _) = named_and_overtaken(set(When::Matches(BASE.id())));
+    led.read([&ours(44).history()]);
+    assert_eq!(led.answer(), Ok(ours(44).state()));
+    let tombstone = deleted(COUNTER, OURS, 44);
+    let (mut led, _) = named_and_overtaken(remove(Some(BASE.id())));
+    led.read([&tombstone.history()]);
+    assert_eq!(led.answer(), Ok(tombstone.state()));
+}
+
+#[test]
+fn a_write_on_a_revision_that_others_wrote_over_is_refused() {
+    for history in [live(COUNTER, 8, 44).history(), Found::Absent] {
+        let (mut led, newer) = named_and_overtaken(set(When::Matches(BASE.id())));
+        led.read([&history]);
+        assert_eq!(led.error(), PlatformError::Mismatch { current: Box::new(newer.state()) });
+    }
+    let (mut led, _) = named_and_overtaken(set(When::Matches(BASE.id())));
+    led.read([&Found::Corrupt(history_key(COUNTER))]);
+    assert_eq!(led.error(), PlatformError::Corrupt { row: history_key(COUNTER) });
+    let (mut led, _) = named_and_overtaken(set(When::Matches(BASE.id())));
+    led.read_fails();
+    assert_eq!(led.error().kind(), ErrorKind::Unavailable);
 }
 
 #[test]

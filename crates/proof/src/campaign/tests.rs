@@ -1,0 +1,87 @@
+//! Whole runs: clean without a bug, the same every time, and every planted bug found.
+
+use steadfast_sim::{Decision, Parameter};
+
+use super::*;
+
+/// Seeds within which a planted bug is found here. The command line gives it 2,000.
+const SEEDS_TO_FIND: u64 = 60;
+
+fn campaign(seed_count: u64, thread_count: usize) -> Campaign {
+    Campaign { seeds: 0..seed_count, thread_count, knobs: Vec::new() }
+}
+
+#[test]
+fn nothing_is_found_without_a_bug() {
+    let summary = campaign(50, 2).run(|_| {});
+    let failure = summary.failed.as_ref().and_then(|report| report.failure_text());
+    assert_eq!(failure, None);
+    let commits = summary.count("commits").unwrap();
+    assert!(commits.least >= 300, "{commits:?}");
+    assert!(summary.virtual_time.as_secs() >= 50 * 1_800);
+}
+
+#[test]
+fn runs_are_the_same_twice_on_one_thread_and_on_two() {
+    let one = campaign(12, 1).run(|_| {});
+    assert_eq!(campaign(12, 1).run(|_| {}).table(), one.table());
+    assert_eq!(campaign(12, 2).run(|_| {}).table(), one.table());
+}
+
+#[test]
+fn a_recorded_plan_replays_with_the_same_hash() {
+    for seed in 0..6 {
+        let drawn = platform::simulate(Setup::drawing(platform::NAME, seed), Judges::ALL);
+        let plan = Plan::from_json(&drawn.plan.to_json()).unwrap();
+        let replayed = replay(plan, Judges::ALL, 5);
+        assert_eq!(replayed.trace_hash, drawn.trace_hash, "seed {seed}");
+        assert_eq!(replayed.plan, drawn.plan);
+    }
+}
+
+#[test]
+fn every_planted_bug_is_found_by_each_of_its_judges() {
+    for bug in Bug::ALL {
+        for judge in bug.found_by() {
+            let found = campaign(SEEDS_TO_FIND, 2).hunt(bug, *judge);
+            let said = found.and_then(|report| report.failure);
+            let by = format!("{judge}: ");
+            assert!(said.as_ref().is_some_and(|said| said.starts_with(&by)), "{bug:?}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_shrunk_plan_is_small_and_still_fails() {
+    for bug in [Bug::TimeoutAsRefused, Bug::TornBatchVisible] {
+        let judges = Judges::only(Judge::History);
+        let report = campaign(SEEDS_TO_FIND, 2).hunt(bug, Judge::History).unwrap();
+        let shrunk = smallest(report.plan, judges);
+        assert!(shrunk.decisions.len() <= 3, "{}", shrunk.to_json());
+        assert!(replay(shrunk, judges, 0).failure.is_some());
+    }
+}
+
+/// A copy of a write was refused by its own first copy, which had come late, and core planned it
+/// anew: one write, two effects.
+#[test]
+fn a_write_that_its_own_late_copy_refused_counts_once() {
+    let late = Plan::new(platform::NAME, 3)
+        .with(Decision::new("store.commit", 8, "S3").sized(Parameter::Millis(260)))
+        .with(Decision::new("store.read", 14, "S1"));
+    let doubled = Plan::new(platform::NAME, 0)
+        .with(Decision::new("net.request", 5, "N3").sized(Parameter::Millis(4)))
+        .with(Decision::new("store.read", 6, "S4").sized(Parameter::Count(1)));
+    let overtaken = Plan::new(platform::NAME, 0)
+        .with(Decision::new("net.request", 26, "N3").sized(Parameter::Millis(4)))
+        .with(Decision::new("store.read", 30, "S4").sized(Parameter::Count(2)));
+    for plan in [late, doubled, overtaken] {
+        assert_eq!(replay(plan, Judges::ALL, 0).failure, None);
+    }
+}
+
+#[test]
+fn an_unknown_bug_is_an_error() {
+    let plan = Plan::new(platform::NAME, 1).planting("no-such-bug");
+    assert_eq!(replay(plan, Judges::ALL, 0).failure.as_deref(), Some("no bug `no-such-bug`"));
+}

@@ -1,0 +1,32 @@
+//! Scenarios, oracles and history checkers that attack Steadfast.
+//!
+//! A scenario is a small world around the real decisions of `core`: clients, a network, a process
+//! and a disk that misbehave as the plan of the run says. Two judges watch it: an oracle that
+//! knows every row at every moment, and a checker that knows what clients saw. Bugs planted in
+//! the world's driver and store test the judges themselves.
+//!
+//! Read [`platform`] for a scenario, [`history`] for the rules, [`bank`] for the planted bugs,
+//! [`campaign`] for runs over many seeds.
+//!
+//! ```
+//! use steadfast_proof::{Bug, Judges, platform};
+//! use steadfast_sim::{Faults, Plan, Setup, Swarm};
+//!
+//! let clean = platform::simulate(Setup::drawing(platform::NAME, 7), Judges::ALL);
+//! assert_eq!(clean.failure, None);
+//!
+//! let plan = Plan::new(platform::NAME, 7).planting(Bug::TombstoneForgotten.name());
+//! let faults = Faults::drawing(plan, Swarm::none());
+//! let broken = platform::simulate(Setup::with_faults(faults), Judges::ALL);
+//! assert!(broken.failure.is_some());
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod platform;
+
+pub mod history;
+
+pub mod bank;
+pub mod campaign;
+
+pub use bank::{Bug, Judge, Judges};
