@@ -1,3 +1,5 @@
+//! Facts about drawn and replayed faults.
+
 use super::*;
 
 static COMMIT: Site = Site::new(
