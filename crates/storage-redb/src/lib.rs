@@ -1,1 +1,38 @@
-//! The embedded backend, one directory.
+//! The embedded backend: rows in one directory, on the engine redb.
+//!
+//! [`RedbBackend`] implements [`Backend`](steadfast_storage::Backend): group commit by one thread,
+//! a checksum of our own on every record, a second witness for every absence. [`doctor()`] examines
+//! a store, [`salvage()`] reads what is left of a damaged one.
+//!
+//! Read the modules in this order: `encode` for what is stored, `apply` for how a batch changes
+//! it, `committer` for when, `read` and `scan` for how it comes back.
+
+#![forbid(unsafe_code)]
+
+pub mod backend;
+pub mod directory;
+pub mod error;
+pub mod options;
+
+mod apply;
+mod bytes;
+mod carve;
+mod committer;
+mod doctor;
+mod encode;
+mod engine;
+mod examine;
+mod gate;
+mod overlay;
+mod prepare;
+mod read;
+mod salvage;
+mod scan;
+mod stores;
+
+pub use backend::RedbBackend;
+pub use directory::FORMAT_VERSION;
+pub use doctor::{Report, doctor};
+pub use error::{CloseError, OpenError};
+pub use options::{Clock, Options};
+pub use salvage::{SalvageReport, salvage};

@@ -1,0 +1,228 @@
+//! The directory of a store: who has it, what wrote it, and whether it was closed properly.
+//!
+//! ```text
+//! LOCK        locked while the store is open; its text names the holder
+//! FORMAT      the format, the version that created the store, and `creating` or `ready`
+//! data.redb   the rows
+//! CLOSED      the last commit, there only after a clean close
+//! ```
+//!
+//! A first start writes FORMAT as `creating`, makes the data file complete, and then rewrites
+//! FORMAT as `ready`. A crash before that leaves a directory in which nothing was ever
+//! acknowledged, and the next start begins again; after that a missing data file is damage, never
+//! a new store. CLOSED is removed before the first write: while it is there, a data file that is
+//! not at its commit went back.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use steadfast_core::Timestamp;
+
+use crate::error::OpenError;
+
+const LOCK: &str = "LOCK";
+const FORMAT: &str = "FORMAT";
+const FORMAT_NEW: &str = "FORMAT.new";
+const DATA: &str = "data.redb";
+const CLOSED: &str = "CLOSED";
+const CLOSED_NEW: &str = "CLOSED.new";
+
+/// The format of directories and records that this version reads and writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A directory that this process has locked.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    /// Locked as long as it is open.
+    _lock: File,
+}
+
+/// What a directory holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// Nothing that was ever acknowledged.
+    New,
+    /// A store.
+    Store,
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Io { action, path: path.to_owned(), source }
+}
+
+impl Directory {
+    /// Locks the directory of a store, creating it if it is missing.
+    pub(crate) fn lock(path: &Path, now: Timestamp) -> Result<(Self, Contents), OpenError> {
+        // Looked at before anything is touched: the directory may be somebody else's.
+        contents(path)?;
+        fs::create_dir_all(path).map_err(io_error("create", path))?;
+        let lock_path = path.join(LOCK);
+        let open =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path);
+        let mut lock = open.map_err(io_error("open", &lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let read = lock.read_to_string(&mut holder);
+                if read.is_err() || holder.trim().is_empty() {
+                    "a process that did not write its name".clone_into(&mut holder);
+                }
+                let holder = holder.trim().to_owned();
+                return Err(OpenError::Locked { dir: path.to_owned(), holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(io_error("lock", &lock_path)(source)),
+        }
+        name_holder(&mut lock, now).map_err(io_error("write", &lock_path))?;
+        // Again under the lock: another process may have made a store in between.
+        let contents = contents(path)?;
+        Ok((Self { path: path.to_owned(), _lock: lock }, contents))
+    }
+
+    /// Locks the directory of an existing store.
+    pub(crate) fn lock_store(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
+        if contents(path)? == Contents::New {
+            return Err(OpenError::NotAStore { dir: path.to_owned() });
+        }
+        Ok(Self::lock(path, now)?.0)
+    }
+
+    /// The data file.
+    pub(crate) fn data_path(&self) -> PathBuf {
+        self.path.join(DATA)
+    }
+
+    /// Opens the data file.
+    pub(crate) fn open_data(&self) -> Result<File, OpenError> {
+        let path = self.data_path();
+        let open = OpenOptions::new().read(true).write(true).open(&path);
+        open.map_err(io_error("open", &path))
+    }
+
+    /// Starts a new store: an empty data file, and a FORMAT that says so.
+    pub(crate) fn begin_create(&self) -> Result<File, OpenError> {
+        self.write_format("creating")?;
+        let path = self.data_path();
+        let open =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        open.map_err(io_error("create", &path))
+    }
+
+    /// Ends the creation: the data file is complete and durable.
+    pub(crate) fn end_create(&self) -> Result<(), OpenError> {
+        self.sync()?;
+        self.write_format("ready")
+    }
+
+    fn write_format(&self, state: &str) -> Result<(), OpenError> {
+        let version = env!("CARGO_PKG_VERSION");
+        let text = format!(
+            "steadfast store\nformat {FORMAT_VERSION}\ncreated-by {version}\nstate {state}\n"
+        );
+        self.replace(FORMAT_NEW, FORMAT, &text)
+    }
+
+    fn replace(&self, new: &str, name: &str, text: &str) -> Result<(), OpenError> {
+        let (new, path) = (self.path.join(new), self.path.join(name));
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        };
+        write().map_err(io_error("write", &path))?;
+        self.sync()
+    }
+
+    /// Makes the names in the directory durable.
+    fn sync(&self) -> Result<(), OpenError> {
+        let sync = || File::open(&self.path)?.sync_all();
+        sync().map_err(io_error("sync", &self.path))
+    }
+
+    /// The commit at which the store was closed properly, if it was. A marker that cannot be read
+    /// is one that does not match anything.
+    pub(crate) fn closed_at(&self) -> Result<Option<Result<u64, String>>, OpenError> {
+        let path = self.path.join(CLOSED);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error("read", &path)(error)),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let commit = text.trim().strip_prefix("commit ").and_then(|number| number.parse().ok());
+        Ok(Some(commit.ok_or_else(|| "its CLOSED file cannot be read".to_owned())))
+    }
+
+    /// Removes the marker of a clean close, before the first write.
+    pub(crate) fn remove_closed(&self) -> Result<(), OpenError> {
+        let path = self.path.join(CLOSED);
+        match fs::remove_file(&path) {
+            Ok(()) => self.sync(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(io_error("remove", &path)(error)),
+        }
+    }
+
+    /// Marks a clean close at a commit, after the last write.
+    pub(crate) fn write_closed(&self, commit: u64) -> Result<(), OpenError> {
+        self.replace(CLOSED_NEW, CLOSED, &format!("commit {commit}\n"))
+    }
+}
+
+/// Names this process in the lock file.
+fn name_holder(lock: &mut File, now: Timestamp) -> io::Result<()> {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "an unnamed host" } else { host.trim() };
+    let pid = std::process::id();
+    let seconds = now.unix_millis().div_euclid(1_000);
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(format!("process {pid} on {host} since unix time {seconds}\n").as_bytes())?;
+    lock.flush()
+}
+
+/// Looks at a directory without changing it.
+fn contents(path: &Path) -> Result<Contents, OpenError> {
+    let format_path = path.join(FORMAT);
+    match fs::read(&format_path) {
+        Ok(bytes) => return parse_format(&String::from_utf8_lossy(&bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io_error("read", &format_path)(error)),
+    }
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Contents::New),
+        Err(error) => return Err(io_error("list", path)(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(io_error("list", path))?.file_name();
+        if name != LOCK && name != FORMAT_NEW {
+            return Err(OpenError::NotAStore { dir: path.to_owned() });
+        }
+    }
+    Ok(Contents::New)
+}
+
+fn parse_format(text: &str) -> Result<Contents, OpenError> {
+    let unknown = |found: &str| OpenError::UnknownFormat {
+        found: found.to_owned(),
+        expected: FORMAT_VERSION,
+    };
+    let mut lines = text.lines();
+    if lines.next() != Some("steadfast store") {
+        return Err(unknown("a FORMAT file that cannot be read"));
+    }
+    let format = lines.next().unwrap_or_default();
+    let created_by = lines.next().unwrap_or_default();
+    if format != format!("format {FORMAT_VERSION}") {
+        return Err(unknown(&format!("{format} ({created_by})")));
+    }
+    match lines.next() {
+        Some("state creating") => Ok(Contents::New),
+        Some("state ready") => Ok(Contents::Store),
+        Some(_) | None => Err(unknown("a FORMAT file that cannot be read")),
+    }
+}

@@ -1,0 +1,101 @@
+//! Why a store does not open, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use steadfast_core::ErrorKind;
+
+/// Why a store was not opened. Nothing of it was changed, unless a variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process, or another opening in this one, has the directory.
+    #[error("the directory `{}` is in use by {holder}", dir.display())]
+    Locked {
+        /// The directory.
+        dir: PathBuf,
+        /// Who has it, as the holder wrote it.
+        holder: String,
+    },
+    /// The directory has other files and is not a store. Name another directory.
+    #[error("the directory `{}` is not empty and not a store: it has no FORMAT file", dir.display())]
+    NotAStore {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory for a new store holds one already. Name another directory.
+    #[error("the directory `{}` holds a store already", dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Another version wrote the store. Open it with the version named here, or a newer one.
+    #[error(
+        "the store has {found}, this version reads format {expected}: open it with the version that wrote it, or a newer one"
+    )]
+    UnknownFormat {
+        /// What its FORMAT file says.
+        found: String,
+        /// The format of this version.
+        expected: u32,
+    },
+    /// The store was closed properly, and is now behind what it was then: an older copy of the
+    /// file, or damage. Restore a backup, or read what is left with
+    /// [`salvage`](crate::salvage()).
+    #[error("the store went back: {reason}")]
+    WentBack {
+        /// What does not match.
+        reason: String,
+    },
+    /// The store is damaged. Look at it with [`doctor`](crate::doctor()), restore a backup, or read
+    /// what is left with [`salvage`](crate::salvage()).
+    #[error("the store is damaged: {reason}")]
+    Damaged {
+        /// What the engine or a check said.
+        reason: String,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The thread that writes could not be started.
+    #[error("cannot start the committer")]
+    Thread(#[source] io::Error),
+}
+
+impl OpenError {
+    /// What the caller does about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Locked { .. } => ErrorKind::Conflict,
+            Self::NotAStore { .. } | Self::NotEmpty { .. } | Self::UnknownFormat { .. } => {
+                ErrorKind::Invalid
+            }
+            Self::WentBack { .. } | Self::Damaged { .. } => ErrorKind::Corrupt,
+            Self::Io { .. } | Self::Thread(_) => ErrorKind::Unavailable,
+        }
+    }
+}
+
+/// Why a store was not closed properly. Everything acknowledged is durable all the same; the next
+/// opening repairs what is left to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// The store was stopped before.
+    #[error("the store was stopped: {reason}")]
+    Stopped {
+        /// Why.
+        reason: std::sync::Arc<str>,
+    },
+    /// The marker of a clean close could not be written.
+    #[error(transparent)]
+    Io(#[from] OpenError),
+}

@@ -1,0 +1,200 @@
+//! What the calling thread does for a batch: encode keys, encode and compress contents.
+//!
+//! The committer is the one thread that every write passes; what can be done in parallel is done
+//! before.
+
+use std::sync::Arc;
+
+use steadfast_core::key::ApiKey;
+use steadfast_core::row::{Birth, EntryBody, RowBody};
+use steadfast_core::{ApiKeyId, Batch, Condition, EntryId, Revision, RowKey, StoreId, Write};
+
+use crate::apply::Before;
+use crate::encode::content;
+use crate::encode::keys::entry_key;
+use crate::stores::StoreNumbers;
+
+/// Stands in `K` for the number of a data store that is not known yet.
+pub(crate) const NUMBER_UNKNOWN: u32 = 0;
+
+/// A batch ready to be written.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// What must hold, with `K` where the row belongs to an entry.
+    pub(crate) conditions: Vec<(RowKey, Condition, Option<EntryRef>)>,
+    /// What it changes.
+    pub(crate) changes: Vec<Change>,
+    /// Bytes of its contents.
+    pub(crate) size: usize,
+}
+
+/// An entry as the tables know it.
+#[derive(Debug)]
+pub(crate) struct EntryRef {
+    /// Its data store, kept only while the number is unknown.
+    pub(crate) store: Option<StoreId>,
+    /// `K`, with [`NUMBER_UNKNOWN`] while the number is unknown.
+    pub(crate) entry_key: Vec<u8>,
+    /// What stands there, once the condition on it was checked.
+    pub(crate) before: Option<Before>,
+}
+
+/// The state of an entry or revision to be written.
+#[derive(Debug)]
+pub(crate) struct NewState {
+    pub(crate) revision: Revision,
+    pub(crate) birth: Birth,
+    /// The encoded content; nothing in a tombstone.
+    pub(crate) content: Option<Vec<u8>>,
+}
+
+/// One change of a batch.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Writes the row of a data store.
+    PutStore { store: StoreId, revision: Revision, birth: Birth },
+    /// Removes the row of a data store. Its number and its entries stay.
+    DeleteStore { store: StoreId },
+    /// Writes an API key.
+    PutApiKey { id: ApiKeyId, revision: Revision, key: Box<ApiKey> },
+    /// Removes an API key.
+    DeleteApiKey { id: ApiKeyId },
+    /// Writes an entry, and its revision row of the same state if that is in the batch too.
+    PutEntry { entry: EntryRef, state: NewState, with_revision: bool },
+    /// Removes an entry.
+    DeleteEntry { entry: EntryRef },
+    /// Writes a revision row.
+    PutRevision { entry: EntryRef, counter: u64, state: NewState },
+    /// Removes a revision row.
+    DeleteRevision { entry: EntryRef, counter: u64 },
+    /// Leaves only the witness of an entry, so that it reads as damaged and never as new.
+    MarkEntry { entry: EntryRef },
+    /// Leaves a link in the chain of a history that reads as damaged, for a revision that is lost.
+    MarkRevision { entry: EntryRef, counter: u64 },
+    /// Leaves only the witness of the row of a data store.
+    MarkStore { store: StoreId },
+    /// Leaves only the witness of an API key.
+    MarkApiKey { id: ApiKeyId },
+}
+
+impl EntryRef {
+    pub(crate) fn new(stores: &StoreNumbers, entry: &EntryId) -> Self {
+        let number = stores.get(&entry.store);
+        let store = number.is_none().then(|| entry.store.clone());
+        let number = number.unwrap_or(NUMBER_UNKNOWN);
+        let entry_key = entry_key(number, entry.scope.as_str(), entry.key.as_str());
+        Self { store, entry_key, before: None }
+    }
+}
+
+/// Prepares a batch that passed its check.
+pub(crate) fn prepare(stores: &StoreNumbers, batch: Batch) -> Prepared {
+    let conditions = batch.conditions.into_iter().map(|(key, condition)| {
+        let entry = match &key {
+            RowKey::Entry(entry) | RowKey::Revision(entry, _) => Some(EntryRef::new(stores, entry)),
+            RowKey::Store(_) | RowKey::ApiKey(_) => None,
+        };
+        (key, condition, entry)
+    });
+    let conditions = conditions.collect();
+    let mut changes = Vec::with_capacity(batch.writes.len());
+    for write in &batch.writes {
+        if !is_twin_revision(write, &batch.writes) {
+            changes.push(change(stores, write, &batch.writes));
+        }
+    }
+    let size = changes.iter().map(Change::size).sum();
+    Prepared { conditions, changes, size }
+}
+
+impl Change {
+    fn size(&self) -> usize {
+        match self {
+            Self::PutEntry { state, .. } | Self::PutRevision { state, .. } => {
+                state.content.as_ref().map_or(0, Vec::len)
+            }
+            Self::PutStore { .. }
+            | Self::DeleteStore { .. }
+            | Self::PutApiKey { .. }
+            | Self::DeleteApiKey { .. }
+            | Self::DeleteEntry { .. }
+            | Self::DeleteRevision { .. }
+            | Self::MarkEntry { .. }
+            | Self::MarkRevision { .. }
+            | Self::MarkStore { .. }
+            | Self::MarkApiKey { .. } => 0,
+        }
+    }
+}
+
+/// Whether the second is the revision row of exactly the state that the first writes.
+fn are_twins(entry_write: &Write, revision_write: &Write) -> bool {
+    let Write::Put { key: RowKey::Entry(entry), revision, body: RowBody::Entry(body) } =
+        entry_write
+    else {
+        return false;
+    };
+    let Write::Put {
+        key: RowKey::Revision(of, counter),
+        revision: other,
+        body: RowBody::Revision(twin),
+    } = revision_write
+    else {
+        return false;
+    };
+    let same_content = match (&body.content, &twin.content) {
+        (None, None) => true,
+        (Some(content), Some(other)) => Arc::ptr_eq(content, other),
+        (None, Some(_)) | (Some(_), None) => false,
+    };
+    same_content
+        && *counter == revision.counter
+        && revision == other
+        && body.birth == twin.birth
+        && of == entry
+}
+
+fn is_twin_revision(write: &Write, writes: &[Write]) -> bool {
+    matches!(write.key(), RowKey::Revision(..))
+        && writes.iter().any(|other| are_twins(other, write))
+}
+
+fn change(stores: &StoreNumbers, write: &Write, writes: &[Write]) -> Change {
+    match write {
+        Write::Put { key, revision, body } => match (key, body) {
+            (RowKey::Entry(entry), RowBody::Entry(body)) => Change::PutEntry {
+                entry: EntryRef::new(stores, entry),
+                state: new_state(*revision, body),
+                with_revision: writes.iter().any(|other| are_twins(write, other)),
+            },
+            (RowKey::Revision(entry, counter), RowBody::Revision(body)) => Change::PutRevision {
+                entry: EntryRef::new(stores, entry),
+                counter: *counter,
+                state: new_state(*revision, body),
+            },
+            (RowKey::Store(store), RowBody::Store(body)) => {
+                Change::PutStore { store: store.clone(), revision: *revision, birth: body.birth }
+            }
+            (RowKey::ApiKey(id), RowBody::ApiKey(key)) => {
+                Change::PutApiKey { id: *id, revision: *revision, key: Box::new(key.clone()) }
+            }
+            (
+                RowKey::Store(_) | RowKey::Entry(_) | RowKey::Revision(..) | RowKey::ApiKey(_),
+                RowBody::Store(_) | RowBody::Entry(_) | RowBody::Revision(_) | RowBody::ApiKey(_),
+            ) => unreachable!("the check of the batch compares the families"),
+        },
+        Write::Delete { key } => match key {
+            RowKey::Entry(entry) => Change::DeleteEntry { entry: EntryRef::new(stores, entry) },
+            RowKey::Revision(entry, counter) => {
+                Change::DeleteRevision { entry: EntryRef::new(stores, entry), counter: *counter }
+            }
+            RowKey::Store(store) => Change::DeleteStore { store: store.clone() },
+            RowKey::ApiKey(id) => Change::DeleteApiKey { id: *id },
+        },
+    }
+}
+
+fn new_state(revision: Revision, body: &EntryBody) -> NewState {
+    let content = body.content.as_deref().map(content::encode);
+    NewState { revision, birth: body.birth, content }
+}

@@ -1,0 +1,16 @@
+//! The store as a whole: against a model, over restarts, failures, power cuts and damage.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers of tests are tests"
+)]
+
+mod bit_flips;
+mod conformance;
+mod damage;
+mod lifecycle;
+mod model;
+mod power_cut;
+mod support;

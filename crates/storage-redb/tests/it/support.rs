@@ -1,0 +1,294 @@
+//! What the tests share: rows, a naive model of a store, and storages that fail.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use redb::StorageBackend;
+use steadfast_core::row::{Birth, EntryBody, RowBody, StoreBody};
+use steadfast_core::{
+    Batch, CommitOutcome, Condition, Content, EntryId, EntryKey, Found, JsonText, Metadata,
+    Outcome, Revision, Rng, Row, RowKey, RowRange, Scope, StoreId, StoreName, Timestamp,
+    UniverseId, UserId, Write,
+};
+use steadfast_storage::{Backend, ReadResult, ScanReply, wait};
+use steadfast_storage_redb::Options;
+
+pub(crate) fn store(name: &str) -> StoreId {
+    StoreId { universe: UniverseId(1), name: StoreName::trusted(name) }
+}
+
+pub(crate) fn entry(store_name: &str, scope: &str, key: &str) -> EntryId {
+    EntryId { store: store(store_name), scope: Scope::trusted(scope), key: EntryKey::trusted(key) }
+}
+
+pub(crate) fn revision(counter: u64, tag: u64) -> Revision {
+    Revision { counter, tag }
+}
+
+/// A value of about that size that compresses to about a half.
+pub(crate) fn value(rng: &mut Rng, size: usize) -> String {
+    let mut text = String::from("\"");
+    while text.len() + 1 < size {
+        let digits = format!("{:016x}", rng.next_u64());
+        text.push_str(&digits);
+    }
+    text.push('"');
+    text
+}
+
+pub(crate) fn content(value: String) -> Arc<Content> {
+    Arc::new(Content {
+        value: JsonText::trusted(value),
+        user_ids: vec![UserId::Number(7), UserId::Text("steam:1".into())],
+        metadata: Metadata::trusted(r#"{"a":1}"#),
+    })
+}
+
+pub(crate) fn put_entry(id: &EntryId, revision: Revision, content: Option<Arc<Content>>) -> Write {
+    let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content });
+    Write::Put { key: RowKey::Entry(id.clone()), revision, body }
+}
+
+pub(crate) fn put_revision(
+    id: &EntryId,
+    revision: Revision,
+    content: Option<Arc<Content>>,
+) -> Write {
+    let body = RowBody::Revision(EntryBody { birth: Birth::ThisWrite, content });
+    Write::Put { key: RowKey::Revision(id.clone(), revision.counter), revision, body }
+}
+
+pub(crate) fn put_store(id: &StoreId, revision: Revision) -> Write {
+    let body = RowBody::Store(StoreBody { birth: Birth::ThisWrite });
+    Write::Put { key: RowKey::Store(id.clone()), revision, body }
+}
+
+pub(crate) fn unconditional(writes: Vec<Write>) -> Batch {
+    Batch { conditions: Vec::new(), writes }
+}
+
+#[track_caller]
+pub(crate) fn commit(backend: &impl Backend, batch: Batch) -> CommitOutcome {
+    wait(|done| backend.commit(batch, done)).expect("the store answers every batch")
+}
+
+#[track_caller]
+pub(crate) fn committed(backend: &impl Backend, batch: Batch) -> Timestamp {
+    match commit(backend, batch) {
+        Outcome::Committed(committed) => committed.stamped_at,
+        other @ (Outcome::Refused(_) | Outcome::Unknown) => panic!("not committed: {other:?}"),
+    }
+}
+
+pub(crate) fn try_read(backend: &impl Backend, rows: Vec<RowKey>) -> ReadResult {
+    wait(|done| backend.read(rows, done)).expect("the store answers every read")
+}
+
+#[track_caller]
+pub(crate) fn read(backend: &impl Backend, key: &RowKey) -> Found {
+    let reply = try_read(backend, vec![key.clone()]).expect("the store is running");
+    reply.rows.into_iter().next().expect("one row was asked for")
+}
+
+#[track_caller]
+pub(crate) fn scan(backend: &impl Backend, range: &RowRange, limit: usize) -> ScanReply {
+    let reply = wait(|done| backend.scan(range.clone(), limit, done));
+    reply.expect("the store answers every scan").expect("the store is running")
+}
+
+/// Options with a clock that stands still, so that stamps are the store's own doing.
+pub(crate) fn options() -> Options {
+    Options {
+        clock: Box::new(|| Timestamp::from_unix_seconds(1_000)),
+        cache_size: 4 * 1_024 * 1_024,
+        ..Options::default()
+    }
+}
+
+/// A store as a map: what every backend must agree with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) rows: BTreeMap<RowKey, Row>,
+}
+
+impl Model {
+    pub(crate) fn found(&self, key: &RowKey) -> Found {
+        self.rows.get(key).map_or(Found::Absent, |row| Found::Row(row.clone()))
+    }
+
+    pub(crate) fn allows(&self, batch: &Batch) -> bool {
+        batch.conditions.iter().all(|(key, condition)| condition.holds(&self.found(key)))
+    }
+
+    pub(crate) fn condition_rows(&self, batch: &Batch) -> Vec<Found> {
+        batch.conditions.iter().map(|(key, _)| self.found(key)).collect()
+    }
+
+    pub(crate) fn apply(&mut self, batch: &Batch, stamped_at: Timestamp) {
+        for write in &batch.writes {
+            match write {
+                Write::Put { key, revision, body } => {
+                    let (key, revision) = (key.clone(), *revision);
+                    let body = with_birth(body.clone(), stamped_at);
+                    self.rows.insert(key.clone(), Row { key, revision, stamped_at, body });
+                }
+                Write::Delete { key } => {
+                    self.rows.remove(key);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn scan(&self, range: &RowRange) -> Vec<Found> {
+        let mut rows: Vec<&Row> =
+            self.rows.values().filter(|row| is_in_range(&row.key, range)).collect();
+        rows.sort_by(|a, b| match (&a.key, &b.key) {
+            (RowKey::Revision(_, a), RowKey::Revision(_, b)) => b.cmp(a),
+            (a, b) => a.cmp(b),
+        });
+        rows.into_iter().cloned().map(Found::Row).collect()
+    }
+}
+
+fn with_birth(body: RowBody, stamped_at: Timestamp) -> RowBody {
+    let at = |birth: Birth| Birth::At(birth.time(stamped_at));
+    match body {
+        RowBody::Store(body) => RowBody::Store(StoreBody { birth: at(body.birth) }),
+        RowBody::Entry(body) => RowBody::Entry(EntryBody { birth: at(body.birth), ..body }),
+        RowBody::Revision(body) => RowBody::Revision(EntryBody { birth: at(body.birth), ..body }),
+        RowBody::ApiKey(mut key) => {
+            key.birth = at(key.birth);
+            RowBody::ApiKey(key)
+        }
+    }
+}
+
+fn is_in_range(key: &RowKey, range: &RowRange) -> bool {
+    match (key, range) {
+        (RowKey::Store(store), RowRange::Stores { universe, after }) => {
+            store.universe == *universe && after.as_ref().is_none_or(|after| store.name > *after)
+        }
+        (RowKey::Entry(entry), RowRange::Entries { store, after }) => {
+            let name = (entry.scope.clone(), entry.key.clone());
+            entry.store == *store && after.as_ref().is_none_or(|after| name > *after)
+        }
+        (RowKey::Revision(of, counter), RowRange::Revisions { entry, before }) => {
+            of == entry && before.is_none_or(|before| *counter < before)
+        }
+        (RowKey::ApiKey(id), RowRange::ApiKeys { after }) => after.is_none_or(|after| *id > after),
+        _ => false,
+    }
+}
+
+/// A random batch over a small world of entries, so that keys meet often.
+pub(crate) fn random_batch(rng: &mut Rng, model: &Model) -> Batch {
+    let mut batch = Batch::default();
+    for _ in 0..rng.in_range(1..4) {
+        random_change(rng, model, &mut batch);
+    }
+    if batch.writes.is_empty() {
+        batch.writes.push(put_store(&store("A"), revision(1, rng.next_u64())));
+    }
+    batch
+}
+
+pub(crate) fn random_entry(rng: &mut Rng) -> EntryId {
+    let stores = ["A", "B", "C\0"];
+    let scopes = ["global", "g", "g\0x"];
+    let keys = ["p", "p\0", "p\0q", "pq", "u_1", "u_22"];
+    let pick = |rng: &mut Rng, names: &[&'static str]| *rng.pick(names).expect("not empty");
+    entry(pick(rng, &stores), pick(rng, &scopes), pick(rng, &keys))
+}
+
+fn random_content(rng: &mut Rng) -> Option<Arc<Content>> {
+    let sizes = [2, 100, 300, 700, 1_500, 3_000, 9_000, 30_000];
+    let size = *rng.pick(&sizes).expect("not empty");
+    (!rng.percent(15)).then(|| content(value(rng, size)))
+}
+
+fn random_change(rng: &mut Rng, model: &Model, batch: &mut Batch) {
+    let id = random_entry(rng);
+    let key = RowKey::Entry(id.clone());
+    let found = model.found(&key);
+    if batch.writes.iter().any(|write| match write.key() {
+        RowKey::Entry(other) | RowKey::Revision(other, _) => *other == id,
+        RowKey::Store(_) | RowKey::ApiKey(_) => false,
+    }) {
+        return;
+    }
+    if rng.percent(70) {
+        let right = found.revision().map_or(Condition::Absent, Condition::At);
+        let wrong = Condition::At(revision(99, 99));
+        let condition = if rng.percent(85) { right } else { wrong };
+        batch.conditions.push((key.clone(), condition));
+    }
+    let counter = found.revision().map_or(1, |revision| revision.counter + 1);
+    let next = revision(counter, rng.next_u64());
+    match rng.below(10) {
+        0..4 => batch.writes.push(put_entry(&id, next, random_content(rng))),
+        4..7 => {
+            let content = random_content(rng);
+            batch.writes.push(put_entry(&id, next, content.clone()));
+            batch.writes.push(put_revision(&id, next, content));
+        }
+        7 => {
+            let old = revision(rng.in_range(1..counter + 2), rng.next_u64());
+            batch.writes.push(put_revision(&id, old, random_content(rng)));
+        }
+        8 => {
+            let counter = rng.in_range(1..counter + 1);
+            batch.writes.push(Write::Delete { key: RowKey::Revision(id, counter) });
+        }
+        _ if rng.percent(20) => batch.writes.push(Write::Delete { key }),
+        _ => {
+            // The same state again, with its revision row, as a retry would not do it.
+            let again = found.revision().unwrap_or(next);
+            let content = random_content(rng);
+            batch.writes.push(put_entry(&id, again, content.clone()));
+            batch.writes.push(put_revision(&id, again, content));
+        }
+    }
+}
+
+/// A memory storage whose flushes and growth fail on demand, and that survives its store.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FailingStorage {
+    pub(crate) inner: Arc<redb::backends::InMemoryBackend>,
+    pub(crate) fail_sync: Arc<AtomicBool>,
+    pub(crate) no_space: Arc<AtomicBool>,
+    pub(crate) sync_count: Arc<AtomicUsize>,
+}
+
+impl StorageBackend for FailingStorage {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.inner.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if self.no_space.load(Ordering::SeqCst) && len > self.inner.len()? {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.inner.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.sync_count.fetch_add(1, Ordering::SeqCst);
+        if self.fail_sync.load(Ordering::SeqCst) {
+            return Err(io::Error::other("injected flush failure"));
+        }
+        self.inner.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if self.no_space.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.inner.write(offset, data)
+    }
+}
