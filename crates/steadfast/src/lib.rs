@@ -1,1 +1,48 @@
 //! Player data that cannot be lost: the library.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use steadfast::{Options, Steadfast};
+//! use steadfast::core::platform::{Get, Permit, Request, Set, When, Which};
+//! use steadfast::core::{Content, EntryId, EntryKey, JsonText, Metadata, Scope, StoreId, StoreName, UniverseId};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let db = Steadfast::open(dir.path(), Options::default())?;
+//! let limits = db.limits().clone();
+//! let store = StoreId { universe: UniverseId(1), name: StoreName::parse("PlayerData", &limits)? };
+//! let key = EntryKey::parse("Player_1", &limits)?;
+//! let entry = EntryId { store, scope: Scope::global(), key };
+//!
+//! let value = JsonText::parse(br#"{"coins": 5}"#, &limits)?;
+//! let content = Arc::new(Content { value, user_ids: vec![], metadata: Metadata::empty() });
+//! let (when, permit, write_id) = (When::Always, Permit::ALL, db.new_write_id());
+//! let set = Set { entry: entry.clone(), content, when, permit, write_id };
+//! let written = db.execute(Request::Set(set)).await?; // durable from here on
+//!
+//! let read = db.execute(Request::Get(Get { entry, which: Which::Current })).await?;
+//! assert_eq!(read.revision, written.revision);
+//! assert_eq!(read.content.map(|c| c.value.as_str().to_owned()), Some(r#"{"coins": 5}"#.into()));
+//! db.close()?;
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! No runtime is needed: every future here completes from threads that the library owns.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod engine;
+mod keys;
+mod steadfast;
+
+pub use engine::{OpenError, Options, Stopped};
+pub use keys::{ApiKeys, KeyError, NewKey, SECRET_SIZE_MIN};
+pub use steadfast::Steadfast;
+
+/// The names of the data model: values, ids, requests and errors.
+pub use steadfast_core as core;
+/// The storage traits, for backends of one's own.
+pub use steadfast_storage as storage;

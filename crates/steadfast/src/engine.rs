@@ -1,0 +1,66 @@
+//! Settings, and the reasons why a store does not open.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use steadfast_core::{ErrorKind, Limits, Timestamp};
+use steadfast_storage_redb as redb;
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// What requests may hold: [`Limits::native`] unless set.
+    pub limits: Limits,
+    /// The clock that stamps rows. The system's unless set; a clock that goes back is overruled.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limits: Limits::native(), clock: Arc::new(system_time) }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the library reads the clock")]
+fn system_time() -> Timestamp {
+    // A clock before 1970 is broken; stamps then count on from the last one.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::EPOCH.saturating_add(since)
+}
+
+/// Why a store was not opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The directory could not be opened.
+    #[error("cannot open the data directory")]
+    Directory(#[source] redb::OpenError),
+    /// The system gave no thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+impl OpenError {
+    /// What the caller does now.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Directory(error) => error.kind(),
+            Self::Thread(_) => ErrorKind::Unavailable,
+        }
+    }
+}
+
+/// The store stopped serving. Open it again to go on; look into it with `doctor` first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store stopped: {reason}")]
+pub struct Stopped {
+    /// What the store said.
+    pub reason: Arc<str>,
+}

@@ -1,0 +1,185 @@
+//! The handle that everything starts from.
+
+use std::fmt;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use steadfast_core::platform::{EntryState, Permit, PlatformError, Request, Update, UpdateStep};
+use steadfast_core::{Content, EntryId, Limits, Timestamp, WriteId};
+use steadfast_storage::{Backend, LocalPlatform, MemoryBackend, Platform};
+use steadfast_storage_redb::RedbBackend;
+
+use crate::answer::submit;
+use crate::engine::{OpenError, Options, Stopped};
+use crate::keys::{ApiKeys, new_write_id};
+
+/// An open store. A cheap handle: clones are the same store.
+#[derive(Clone)]
+pub struct Steadfast {
+    platform: LocalPlatform,
+    limits: Arc<Limits>,
+}
+
+impl Steadfast {
+    /// Opens a data directory, and makes it if there is none. One process at a time.
+    ///
+    /// # Errors
+    /// [`OpenError`]: held by another process, of an unknown format, damaged, or not ours.
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        let clock = Arc::clone(&options.clock);
+        let redb_options = steadfast_storage_redb::Options {
+            clock: Box::new(move || clock()),
+            ..steadfast_storage_redb::Options::default()
+        };
+        let backend =
+            RedbBackend::open(dir.as_ref(), redb_options).map_err(OpenError::Directory)?;
+        Self::over(Arc::new(backend), options)
+    }
+
+    /// A store that lives as long as its handles, for tests and for trying things out.
+    ///
+    /// # Errors
+    /// [`OpenError::Thread`].
+    pub fn in_memory(options: Options) -> Result<Self, OpenError> {
+        let clock = Arc::clone(&options.clock);
+        Self::over(Arc::new(MemoryBackend::new(move || clock())), options)
+    }
+
+    /// A store over a backend of one's own.
+    ///
+    /// # Errors
+    /// [`OpenError::Thread`].
+    pub fn over(backend: Arc<dyn Backend>, options: Options) -> Result<Self, OpenError> {
+        let platform = LocalPlatform::new(backend, options.limits.writes_per_key_max)
+            .map_err(OpenError::Thread)?;
+        Ok(Self { platform, limits: Arc::new(options.limits) })
+    }
+
+    /// The limits of requests.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The store's time.
+    pub fn now(&self) -> Timestamp {
+        self.backend().now()
+    }
+
+    /// A new id for one write.
+    ///
+    /// # Panics
+    /// When the system has no randomness.
+    pub fn new_write_id(&self) -> WriteId {
+        new_write_id()
+    }
+
+    /// Carries out a request. It is submitted at once; dropping the future does not cancel it.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn execute(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<EntryState, PlatformError>> + Send + use<> {
+        let write_id = request.write_id();
+        let answer = submit(|done| self.platform.execute(request, done));
+        async move {
+            answer.await.unwrap_or_else(|| match write_id {
+                Some(write_id) => Err(PlatformError::OutcomeUnknown { write_id }),
+                None => Err(PlatformError::Unavailable { reason: "the store ended".into() }),
+            })
+        }
+    }
+
+    /// Changes an entry by a callback: read, change, write unless somebody came in between, else
+    /// again with what stands there now (G-20).
+    ///
+    /// The callback gets the current state, nothing if the entry is missing or deleted, and returns
+    /// what to store, or nothing to leave it as it is. It may run many times and must have no
+    /// effect besides its answer. Returns the new state, nothing if the callback gave up.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    ///
+    /// # Cancel safety
+    /// Dropped, it stops before its next step. A write that was submitted happens all the same.
+    pub fn update<F>(
+        &self,
+        entry: EntryId,
+        permit: Permit,
+        change: F,
+    ) -> impl Future<Output = Result<Option<EntryState>, PlatformError>> + Send + use<F>
+    where
+        F: FnMut(Option<&EntryState>) -> Option<Arc<Content>> + Send,
+    {
+        let db = self.clone();
+        async move {
+            let (mut update, read) = Update::start(entry, permit, db.new_write_id(), change);
+            let mut step = UpdateStep::Send(read);
+            loop {
+                match step {
+                    UpdateStep::Send(request) => {
+                        step = update.on_answer(db.execute(request).await);
+                    }
+                    UpdateStep::Done(result) => return result,
+                }
+            }
+        }
+    }
+
+    /// The API keys of this store.
+    pub fn keys(&self) -> ApiKeys {
+        ApiKeys::new(Arc::clone(self.backend()))
+    }
+
+    /// Whether the store serves.
+    ///
+    /// # Errors
+    /// [`Stopped`]: it never serves again in this process.
+    pub fn health(&self) -> Result<(), Stopped> {
+        self.backend().stopped().map_or(Ok(()), |reason| Err(Stopped { reason }))
+    }
+
+    /// Finishes what was submitted and closes the store for every handle. Blocks until it is done.
+    ///
+    /// # Errors
+    /// [`Stopped`]: it had stopped before, or could not be closed in order. What was acknowledged
+    /// is durable all the same.
+    pub fn close(self) -> Result<(), Stopped> {
+        self.backend().close().map_err(|reason| Stopped { reason })
+    }
+
+    fn backend(&self) -> &Arc<dyn Backend> {
+        self.platform.backend()
+    }
+}
+
+impl fmt::Debug for Steadfast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Steadfast").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::platform::{Get, Which};
+    use steadfast_core::{EntryKey, Scope, StoreId, StoreName, UniverseId};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_missing_entry_is_an_error_with_a_kind() {
+        let db = Steadfast::in_memory(Options::default()).unwrap();
+        let store = StoreId { universe: UniverseId(1), name: StoreName::trusted("s") };
+        let entry = EntryId { store, scope: Scope::global(), key: EntryKey::trusted("k") };
+        let answer = db.execute(Request::Get(Get { entry, which: Which::Current })).await;
+        assert!(matches!(answer, Err(PlatformError::StoreNotFound { .. })));
+    }
+
+    #[test]
+    fn write_ids_differ() {
+        let db = Steadfast::in_memory(Options::default()).unwrap();
+        assert_ne!(db.new_write_id(), db.new_write_id());
+    }
+}
