@@ -1,0 +1,91 @@
+//! Answers: a status, a few headers and a body that is there in full.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use steadfast_open_cloud::ErrorReply;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// Seconds after which a refused request may come again (client rule 30).
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    status: StatusCode,
+    content_type: Option<HeaderValue>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+}
+
+impl Reply {
+    /// A JSON body.
+    pub(crate) fn json(status: StatusCode, body: String) -> Self {
+        Self::new(status, Some(JSON), body.into())
+    }
+
+    /// A text for people and probes.
+    pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self::new(status, Some(TEXT), body.into())
+    }
+
+    /// 204: done, and nothing to say.
+    pub(crate) fn no_content() -> Self {
+        Self::new(StatusCode::NO_CONTENT, None, Bytes::new())
+    }
+
+    fn new(status: StatusCode, content_type: Option<HeaderValue>, body: Bytes) -> Self {
+        Self { status, content_type, headers: Vec::new(), body }
+    }
+
+    /// The same with more headers. One whose value no header can hold is a fault of ours and left
+    /// out.
+    pub(crate) fn with_headers(
+        mut self,
+        headers: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
+        let valid = headers.into_iter().filter_map(|(name, value)| {
+            let value = HeaderValue::from_maybe_shared(Bytes::from(value)).ok();
+            debug_assert!(value.is_some(), "`{name}` holds plain ASCII");
+            value.map(|value| (HeaderName::from_static(name), value))
+        });
+        self.headers.extend(valid);
+        self
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The answer as the HTTP library takes it.
+    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+        let size = self.body.len();
+        let mut response = Response::new(Full::new(self.body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if let Some(content_type) = self.content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        if self.status != StatusCode::NO_CONTENT {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        // What players own must not stay in a cache on the way.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(self.headers.into_iter().map(|(name, value)| (Some(name), value)));
+        response
+    }
+}
+
+impl From<ErrorReply> for Reply {
+    fn from(error: ErrorReply) -> Self {
+        let status =
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::json(status, error.body)
+    }
+}

@@ -1,0 +1,241 @@
+//! The one table of routes: which call a method and a path name.
+
+use http::Method;
+use steadfast_core::ApiKeyId;
+use steadfast_open_cloud::Endpoint;
+use steadfast_open_cloud::path::{EntrySegment, Parent};
+
+/// A part of the server with error bodies of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surface {
+    /// Open Cloud v1, below `/datastores`.
+    V1,
+    /// Open Cloud v2, below `/cloud`.
+    V2,
+    /// Ours, below `/steadfast/v1/admin`.
+    Admin,
+    /// Everything else: open to everybody.
+    Public,
+}
+
+const ADMIN_PREFIX: &str = "/steadfast/v1/admin";
+
+impl Surface {
+    /// The surface of a path.
+    pub(crate) fn of(path: &str) -> Self {
+        let is_below = |prefix: &str| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        match () {
+            () if is_below("/datastores") => Self::V1,
+            () if is_below("/cloud") => Self::V2,
+            () if is_below(ADMIN_PREFIX) => Self::Admin,
+            () => Self::Public,
+        }
+    }
+
+    /// Whether its requests need a key.
+    pub(crate) fn needs_key(self) -> bool {
+        match self {
+            Self::V1 | Self::V2 | Self::Admin => true,
+            Self::Public => false,
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call<'a> {
+    V1(V1Call<'a>),
+    V2(V2Call<'a>),
+    Admin(AdminCall),
+    Public(PublicCall),
+    /// No call of that method and path.
+    None,
+}
+
+/// A call of v1 on one entry of a universe, which stands as it does in the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum V1Call<'a> {
+    Get { universe: &'a str },
+    Set { universe: &'a str },
+    Delete { universe: &'a str },
+}
+
+/// A call of v2 on one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum V2Call<'a> {
+    Create(Parent<'a>),
+    Get(Parent<'a>, EntrySegment<'a>),
+    Update(Parent<'a>, EntrySegment<'a>),
+    Delete(Parent<'a>, EntrySegment<'a>),
+}
+
+/// A call for administrators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AdminCall {
+    KeyCreate,
+    KeyList,
+    /// No id if it cannot be one.
+    KeyRevoke(Option<ApiKeyId>),
+    Status,
+}
+
+/// A call that needs no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublicCall {
+    Healthz,
+    Readyz,
+    Metrics,
+}
+
+impl<'a> Call<'a> {
+    /// Finds the call of a request.
+    pub(crate) fn find(method: &Method, path: &'a str) -> Self {
+        match Surface::of(path) {
+            Surface::V1 | Surface::V2 => Self::find_open_cloud(method, path),
+            Surface::Admin => find_admin(method, path).map_or(Self::None, Self::Admin),
+            Surface::Public => match path {
+                _ if method != Method::GET => Self::None,
+                "/healthz" => Self::Public(PublicCall::Healthz),
+                "/readyz" => Self::Public(PublicCall::Readyz),
+                "/metrics" => Self::Public(PublicCall::Metrics),
+                _ => Self::None,
+            },
+        }
+    }
+
+    fn find_open_cloud(method: &Method, path: &'a str) -> Self {
+        match (Endpoint::find(path), method) {
+            (Some(Endpoint::V1Entry { universe }), &Method::GET) => {
+                Self::V1(V1Call::Get { universe })
+            }
+            (Some(Endpoint::V1Entry { universe }), &Method::POST) => {
+                Self::V1(V1Call::Set { universe })
+            }
+            (Some(Endpoint::V1Entry { universe }), &Method::DELETE) => {
+                Self::V1(V1Call::Delete { universe })
+            }
+            (Some(Endpoint::V2Entries(parent)), &Method::POST) => Self::V2(V2Call::Create(parent)),
+            // `…:listRevisions` is another call, not an entry of that name.
+            (Some(Endpoint::V2Entry(parent, id)), &Method::GET) if id.verb().is_none() => {
+                Self::V2(V2Call::Get(parent, id))
+            }
+            (Some(Endpoint::V2Entry(parent, id)), &Method::PATCH) => {
+                Self::V2(V2Call::Update(parent, id))
+            }
+            (Some(Endpoint::V2Entry(parent, id)), &Method::DELETE) => {
+                Self::V2(V2Call::Delete(parent, id))
+            }
+            (Some(_) | None, _) => Self::None,
+        }
+    }
+
+    /// The path with placeholders, as metrics show it.
+    pub(crate) fn template(&self) -> &'static str {
+        match self {
+            Self::V1(_) => {
+                "/datastores/v1/universes/{universe}/standard-datastores/datastore/entries/entry"
+            }
+            Self::V2(V2Call::Create(_)) => {
+                "/cloud/v2/universes/{universe}/data-stores/{store}/entries"
+            }
+            Self::V2(V2Call::Get(..) | V2Call::Update(..) | V2Call::Delete(..)) => {
+                "/cloud/v2/universes/{universe}/data-stores/{store}/entries/{entry}"
+            }
+            Self::Admin(AdminCall::KeyCreate | AdminCall::KeyList) => "/steadfast/v1/admin/keys",
+            Self::Admin(AdminCall::KeyRevoke(_)) => "/steadfast/v1/admin/keys/{key}",
+            Self::Admin(AdminCall::Status) => "/steadfast/v1/admin/status",
+            Self::Public(PublicCall::Healthz) => "/healthz",
+            Self::Public(PublicCall::Readyz) => "/readyz",
+            Self::Public(PublicCall::Metrics) => "/metrics",
+            Self::None => "none",
+        }
+    }
+}
+
+fn find_admin(method: &Method, path: &str) -> Option<AdminCall> {
+    match (path.strip_prefix(ADMIN_PREFIX)?, method) {
+        ("/keys", &Method::POST) => Some(AdminCall::KeyCreate),
+        ("/keys", &Method::GET) => Some(AdminCall::KeyList),
+        ("/status", &Method::GET) => Some(AdminCall::Status),
+        (rest, &Method::DELETE) => {
+            let id = rest.strip_prefix("/keys/").filter(|id| !id.contains('/'))?;
+            Some(AdminCall::KeyRevoke(ApiKeyId::parse(id)))
+        }
+        _ => None,
+    }
+}
+
+/// A method as metrics show it: few, whatever clients send.
+pub(crate) fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V1: &str = "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry";
+    const V2: &str = "/cloud/v2/universes/1/data-stores/s/entries";
+
+    #[test]
+    fn every_route_has_its_surface() {
+        for (path, surface) in [
+            (V1, Surface::V1),
+            ("/datastores", Surface::V1),
+            ("/datastoresx", Surface::Public),
+            (V2, Surface::V2),
+            ("/cloud/", Surface::V2),
+            ("/steadfast/v1/admin/keys", Surface::Admin),
+            ("/steadfast/v1/admin", Surface::Admin),
+            ("/steadfast/v1/administrator", Surface::Public),
+            ("/healthz", Surface::Public),
+            ("", Surface::Public),
+        ] {
+            assert_eq!(Surface::of(path), surface, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_table_of_routes() {
+        let entry = format!("{V2}/k");
+        let key = format!("/steadfast/v1/admin/keys/{:032x}", 7);
+        let routes = [
+            (V1, "GET POST DELETE"),
+            (V2, "POST"),
+            (&entry, "GET PATCH DELETE"),
+            ("/steadfast/v1/admin/keys", "GET POST"),
+            (&key, "DELETE"),
+            ("/steadfast/v1/admin/status", "GET"),
+            ("/healthz", "GET"),
+            ("/readyz", "GET"),
+            ("/metrics", "GET"),
+        ];
+        for (path, methods) in routes {
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
+                let call = Call::find(&Method::from_bytes(method.as_bytes()).unwrap(), path);
+                let is_route = methods.split(' ').any(|known| known == method);
+                assert_eq!(call != Call::None, is_route, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn h_08_a_verb_is_not_an_entry() {
+        let find = |method: Method, id: &str| {
+            let path = format!("{V2}/{id}");
+            Call::find(&method, &path) == Call::None
+        };
+        assert!(find(Method::GET, "k:listRevisions"));
+        assert!(find(Method::POST, "k:increment"));
+        assert!(!find(Method::GET, "k%3AlistRevisions"));
+        assert!(!find(Method::GET, "a:b"));
+    }
+}

@@ -1,0 +1,267 @@
+//! One request from its head to its answer.
+//!
+//! The order is fixed: size of the head, key, route, and only then the call, which reads the body
+//! itself once it knows that the key allows it. Whatever panics on the way is answered with 500
+//! here, and the server lives on.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, Version, header};
+use http_body_util::Full;
+use hyper::body::Body;
+use steadfast::Steadfast;
+use steadfast_core::ErrorKind;
+use steadfast_core::platform::{EntryState, PlatformError};
+use tokio::time::{Instant, timeout_at};
+use tracing::{error, warn};
+
+use crate::body::{BodyLimits, BodyMemory, Incoming, ReadBody};
+use crate::config::Config;
+use crate::edge::Edge;
+use crate::metrics::{self, Counted};
+use crate::reply::Reply;
+use crate::route::{Call, Surface, method_name};
+use crate::{admin, auth, health, v1, v2};
+
+/// What all requests share.
+pub(crate) struct App {
+    config: Config,
+    steadfast: Steadfast,
+    started_at: Instant,
+    body_memory: BodyMemory,
+}
+
+impl App {
+    pub(crate) fn new(config: Config, steadfast: Steadfast) -> Self {
+        let body_memory = BodyMemory::new(config.body_memory_max);
+        Self { config, steadfast, started_at: Instant::now(), body_memory }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn steadfast(&self) -> &Steadfast {
+        &self.steadfast
+    }
+
+    /// How long the server has been there, by the runtime's clock.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started_at.elapsed()
+    }
+
+    /// Puts measured times into their buckets.
+    pub(crate) fn tidy_metrics(&self) {
+        if let Some(metrics) = &self.config.metrics {
+            metrics.run_upkeep();
+        }
+    }
+
+    /// Largest body of a call that carries a value.
+    fn body_size_max(&self) -> usize {
+        self.steadfast.limits().value_size_max.saturating_add(self.config.body_slack_size)
+    }
+
+    /// Reads the body of a call that carries a value.
+    pub(crate) async fn read_body<B>(&self, body: &mut Incoming<B>) -> Result<ReadBody, Edge>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        self.read_body_up_to(self.body_size_max(), body).await
+    }
+
+    /// Reads a body with a cap of its own.
+    pub(crate) async fn read_body_up_to<B>(
+        &self,
+        size_max: usize,
+        body: &mut Incoming<B>,
+    ) -> Result<ReadBody, Edge>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let limits = BodyLimits { size_max, timeout: self.config.body_timeout };
+        body.read(limits, &self.body_memory).await.map_err(Edge::Body)
+    }
+
+    /// When the store must have answered a request that is handed to it now.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.config.request_timeout
+    }
+
+    /// Hands a request to the store and waits until the deadline. A write goes on behind it: its
+    /// outcome is then unknown to the client.
+    pub(crate) async fn execute(
+        &self,
+        request: steadfast_core::platform::Request,
+        deadline: Instant,
+    ) -> Result<EntryState, PlatformError> {
+        let write_id = request.write_id();
+        let answer = timeout_at(deadline, self.steadfast.execute(request)).await;
+        let answer = answer.unwrap_or_else(|_| {
+            let reason = "no answer in time".into();
+            Err(write_id.map_or(PlatformError::Unavailable { reason }, |write_id| {
+                PlatformError::OutcomeUnknown { write_id }
+            }))
+        });
+        answer.inspect_err(log)
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Logs what an operator should know of. What a client did wrong is not among it.
+fn log(error: &PlatformError) {
+    let (kind, code) = (error.kind(), error.code());
+    match kind {
+        ErrorKind::Corrupt | ErrorKind::Internal => error!(%kind, code, %error, "a request failed"),
+        ErrorKind::Exhausted | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => {
+            warn!(%kind, code, %error, "a request failed");
+        }
+        ErrorKind::Invalid
+        | ErrorKind::Denied
+        | ErrorKind::NotFound
+        | ErrorKind::Conflict
+        | ErrorKind::Fenced => {}
+    }
+}
+
+/// Answers a request.
+pub(crate) async fn handle<B>(app: &App, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body<Data = Bytes> + Send + Unpin,
+{
+    let _counted = Counted::request();
+    let started_at = Instant::now();
+    let (parts, body) = request.into_parts();
+    let mut body = Incoming::new(body);
+    let call = Call::find(&parts.method, parts.uri.path());
+    let (route, surface) = (call.template(), Surface::of(parts.uri.path()));
+    let answered = caught(answer(app, &parts, call, &mut body)).await;
+    let reply = answered.unwrap_or_else(|Panicked| {
+        error!(route, "a handler panicked");
+        metrics::panicked(route);
+        Edge::Failed(ErrorKind::Internal).reply(surface)
+    });
+    // Who waits to be told to send its body has not sent it, and HTTP/2 ends a stream in order.
+    if parts.version < Version::HTTP_2 && !parts.headers.contains_key(header::EXPECT) {
+        body.discard(app.body_size_max().saturating_mul(2)).await;
+    }
+    let status = reply.status().as_u16();
+    metrics::answered(method_name(&parts.method), route, status, started_at.elapsed());
+    reply.into_response()
+}
+
+async fn answer<B>(app: &App, parts: &Parts, call: Call<'_>, body: &mut Incoming<B>) -> Reply
+where
+    B: Body<Data = Bytes> + Send + Unpin,
+{
+    let surface = Surface::of(parts.uri.path());
+    if let Err(edge) = check_head(&app.config, parts) {
+        return edge.reply(surface);
+    }
+    if let Call::Public(call) = call {
+        return health::answer(app, call);
+    }
+    if !surface.needs_key() {
+        return Edge::NoRoute.reply(surface);
+    }
+    let key = match auth::authenticate(app, &parts.headers).await {
+        Ok(key) => key,
+        Err(edge) => return edge.reply(surface),
+    };
+    match call {
+        Call::V1(call) => v1::answer(app, &key, parts, call, body).await,
+        Call::V2(call) => v2::answer(app, &key, parts, call, body).await,
+        Call::Admin(call) => admin::answer(app, &key, parts, call, body).await,
+        Call::Public(_) | Call::None => Edge::NoRoute.reply(surface),
+    }
+}
+
+/// Refuses a head over the limits (fault H2).
+fn check_head(config: &Config, parts: &Parts) -> Result<(), Edge> {
+    let uri_size = parts.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
+    if uri_size > config.uri_size_max {
+        return Err(Edge::UriTooLong);
+    }
+    // A header is written as `name: value\r\n`.
+    let header_size =
+        parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let head_size = header_size.fold(uri_size, usize::saturating_add);
+    if parts.headers.len() > config.header_count_max || head_size > config.head_size_max {
+        return Err(Edge::HeadTooLarge);
+    }
+    Ok(())
+}
+
+/// Whether the body of a request is said to be JSON (H-05).
+pub(crate) fn is_json(parts: &Parts) -> bool {
+    let value = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Something panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Panicked;
+
+/// The boundary of panics: what is behind it is dropped, everything else goes on.
+fn caught<T>(future: impl Future<Output = T> + Send) -> impl Future<Output = Result<T, Panicked>> {
+    Caught(Box::pin(future))
+}
+
+struct Caught<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for Caught<F> {
+    type Output = Result<F::Output, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // A handler shares nothing that it could leave half changed: the store guards its own.
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_caught_also_after_a_wait() {
+        assert_eq!(caught(async { 5 }).await, Ok(5));
+        assert_eq!(caught(async { panic!("on purpose") }).await, Err::<(), _>(Panicked));
+        let late = caught(async {
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        });
+        assert_eq!(late.await, Err::<(), _>(Panicked));
+    }
+
+    #[test]
+    fn h_05_a_media_type_may_have_parameters() {
+        for (value, expected) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/jsonx", false),
+            ("text/json", false),
+            ("", false),
+        ] {
+            let request = Request::builder().header("content-type", value).body(()).unwrap();
+            assert_eq!(is_json(&request.into_parts().0), expected, "{value}");
+        }
+        assert!(!is_json(&Request::new(()).into_parts().0));
+    }
+}

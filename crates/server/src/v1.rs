@@ -1,0 +1,210 @@
+//! Open Cloud v1: get, set and delete one entry (H-82 to H-84, H-90 to H-101).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use hyper::body::Body;
+use steadfast_core::id::NameError;
+use steadfast_core::key::{ApiKey, KeyScope};
+use steadfast_core::platform::{
+    EntryState, Get, Permit, PlatformError, Remove, Request, RevisionId, Set, When, Which,
+};
+use steadfast_core::row::Content;
+use steadfast_core::{EntryId, EntryKey, JsonText, Limits, Scope, StoreId, StoreName};
+use steadfast_open_cloud::path::parse_universe;
+use steadfast_open_cloud::v1::{
+    ATTRIBUTES, CONTENT_MD5, EntryVersion, USER_IDS, attributes, check_md5, entry_headers, user_ids,
+};
+use steadfast_open_cloud::{Query, QueryError, V1Code, V1Error, mapping};
+
+use crate::body::Incoming;
+use crate::edge::Edge;
+use crate::reply::Reply;
+use crate::route::V1Call;
+use crate::service::{App, is_json};
+
+/// Answers a call of v1.
+pub(crate) async fn answer<B>(
+    app: &App,
+    key: &ApiKey,
+    parts: &Parts,
+    call: V1Call<'_>,
+    body: &mut Incoming<B>,
+) -> Reply
+where
+    B: Body<Data = Bytes> + Send + Unpin,
+{
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let answer = match call {
+        V1Call::Get { universe } => get(app, key, universe, &query).await,
+        V1Call::Set { universe } => set(app, key, universe, &query, parts, body).await,
+        V1Call::Delete { universe } => delete(app, key, universe, &query).await,
+    };
+    answer.unwrap_or_else(|error| error.reply().into())
+}
+
+async fn get(app: &App, key: &ApiKey, universe: &str, query: &Query) -> Result<Reply, V1Error> {
+    let entry = read_entry(universe, query, app.steadfast().limits())?;
+    require(key, KeyScope::EntryRead, &entry.store)?;
+    let request = Request::Get(Get { entry, which: Which::Current });
+    let state = app.execute(request, app.deadline()).await.map_err(|error| mapping::v1(&error))?;
+    Ok(value(StatusCode::OK, &state).unwrap_or_else(|| not_found(&state).reply().into()))
+}
+
+async fn set<B>(
+    app: &App,
+    key: &ApiKey,
+    universe: &str,
+    query: &Query,
+    parts: &Parts,
+    body: &mut Incoming<B>,
+) -> Result<Reply, V1Error>
+where
+    B: Body<Data = Bytes> + Send + Unpin,
+{
+    let limits = app.steadfast().limits();
+    let entry = read_entry(universe, query, limits)?;
+    let permit = permit(key, &entry.store)?;
+    let when = read_condition(query)?;
+    let user_ids = user_ids(one_header(&parts.headers, USER_IDS, V1Code::InvalidUserIds)?, limits)?;
+    let metadata =
+        attributes(one_header(&parts.headers, ATTRIBUTES, V1Code::InvalidAttributes)?, limits)?;
+    if !body.is_declared() {
+        return Err(V1Error::new(V1Code::ContentLengthRequired, "The body is missing."));
+    }
+    if !is_json(parts) {
+        let message = "The content type is not `application/json`.";
+        return Err(V1Error::new(V1Code::ContentNotJson, message));
+    }
+    let read = app.read_body(body).await.map_err(Edge::v1)?;
+    let digest = one_header(&parts.headers, CONTENT_MD5, V1Code::ChecksumMismatch)?;
+    check_md5(digest, read.bytes())?;
+    let value =
+        JsonText::parse(read.bytes(), limits).map_err(|error| mapping::v1_content(&error))?;
+    let _held = read.into_held();
+    let may_read = key.allows_in(KeyScope::EntryRead, &entry.store);
+    let content = Arc::new(Content { value, user_ids, metadata });
+    let write_id = app.steadfast().new_write_id();
+    let request = Request::Set(Set { entry, content, when, permit, write_id });
+    match app.execute(request, app.deadline()).await {
+        Ok(state) => Ok(Reply::json(StatusCode::OK, EntryVersion::of(&state).body())),
+        Err(error) => refused(&error, may_read),
+    }
+}
+
+async fn delete(app: &App, key: &ApiKey, universe: &str, query: &Query) -> Result<Reply, V1Error> {
+    let entry = read_entry(universe, query, app.steadfast().limits())?;
+    require(key, KeyScope::EntryDelete, &entry.store)?;
+    let write_id = app.steadfast().new_write_id();
+    let request = Request::Remove(Remove { entry, matches: None, write_id });
+    app.execute(request, app.deadline()).await.map_err(|error| mapping::v1(&error))?;
+    Ok(Reply::no_content())
+}
+
+/// A set whose condition did not hold shows what is there instead, to a key that may read it
+/// (H-94). To others not even its version.
+fn refused(error: &PlatformError, may_read: bool) -> Result<Reply, V1Error> {
+    let (PlatformError::Exists { current } | PlatformError::Mismatch { current }) = error else {
+        return Err(mapping::v1(error));
+    };
+    match value(StatusCode::PRECONDITION_FAILED, current) {
+        Some(reply) if may_read => Ok(reply),
+        Some(_) => Err(mapping::v1(error)),
+        // A deleted entry is at no version.
+        None => Err(not_found(current)),
+    }
+}
+
+/// The value with its headers; nothing for a deletion.
+fn value(status: StatusCode, state: &EntryState) -> Option<Reply> {
+    let content = state.content.as_deref()?;
+    let reply = Reply::json(status, content.value.as_str().to_owned());
+    Some(reply.with_headers(entry_headers(state, content)))
+}
+
+fn not_found(state: &EntryState) -> V1Error {
+    mapping::v1(&PlatformError::EntryNotFound { entry: state.entry.clone() })
+}
+
+fn require(key: &ApiKey, scope: KeyScope, store: &StoreId) -> Result<(), V1Error> {
+    if key.allows_in(scope, store) {
+        return Ok(());
+    }
+    Err(mapping::v1(&PlatformError::Denied { scope }))
+}
+
+/// What a set may do (H-83). A key that may write neither way is refused before anything is looked
+/// up, so that it learns nothing about the entry.
+fn permit(key: &ApiKey, store: &StoreId) -> Result<Permit, V1Error> {
+    let permit = Permit {
+        create_store: key.allows_in(KeyScope::StoreCreate, store),
+        create: key.allows_in(KeyScope::EntryCreate, store),
+        update: key.allows_in(KeyScope::EntryUpdate, store),
+    };
+    if permit.create || permit.update {
+        return Ok(permit);
+    }
+    Err(mapping::v1(&PlatformError::Denied { scope: KeyScope::EntryUpdate }))
+}
+
+/// The entry that the parameters name.
+fn read_entry(universe: &str, query: &Query, limits: &Limits) -> Result<EntryId, V1Error> {
+    let name_error = |code| move |error: NameError| V1Error::new(code, error.to_string());
+    let query_error = |code| move |error: QueryError| V1Error::new(code, error.to_string());
+    let universe = parse_universe(universe).ok_or_else(|| {
+        V1Error::new(V1Code::InvalidUniverseId, "The universe id is not a number.")
+    })?;
+    let code = V1Code::InvalidDataStoreName;
+    let name = query.get("datastoreName").map_err(query_error(code))?.unwrap_or_default();
+    let name = StoreName::parse(name, limits).map_err(name_error(code))?;
+
+    let code = V1Code::InvalidDataStoreScope;
+    let scope = query.get("scope").map_err(query_error(code))?;
+    let all_scopes = query.flag("allScopes").map_err(query_error(code))?;
+    if all_scopes && scope.is_some() {
+        let message = "`scope` and `allScopes` cannot both be given.";
+        return Err(V1Error::new(code, message));
+    }
+    let scope = match scope {
+        None => Scope::global(),
+        Some(scope) => Scope::parse(scope, limits).map_err(name_error(code))?,
+    };
+
+    let code = V1Code::InvalidEntryKey;
+    let key = query.get("entryKey").map_err(query_error(code))?.unwrap_or_default();
+    let key = EntryKey::parse(key, limits).map_err(name_error(code))?;
+    Ok(EntryId { store: StoreId { universe, name }, scope, key })
+}
+
+/// What must hold of the entry (H-94, H-95).
+fn read_condition(query: &Query) -> Result<When, V1Error> {
+    let invalid = |error: QueryError| V1Error {
+        message: error.to_string().into(),
+        ..mapping::v1_kind(steadfast_core::ErrorKind::Invalid)
+    };
+    let version = query.get("matchVersion").map_err(invalid)?;
+    match (version, query.flag("exclusiveCreate").map_err(invalid)?) {
+        (None, false) => Ok(When::Always),
+        (None, true) => Ok(When::Missing),
+        (Some(version), false) => Ok(When::Matches(RevisionId::from_client(version))),
+        (Some(_), true) => Err(V1Error::new(
+            V1Code::ExclusiveCreateAndMatchVersionCannotBeSet,
+            "`exclusiveCreate` and `matchVersion` cannot both be set.",
+        )),
+    }
+}
+
+/// A header that stands at most once: with several, nobody could say which one counts.
+fn one_header<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+    code: V1Code,
+) -> Result<Option<&'a [u8]>, V1Error> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (first, None) => Ok(first.map(http::HeaderValue::as_bytes)),
+        (_, Some(_)) => Err(V1Error::new(code, format!("`{name}` is given twice."))),
+    }
+}

@@ -1,0 +1,24 @@
+//! The server over real sockets, with a real store behind it.
+//!
+//! Every answer goes through [`client`], which checks what holds of all of them: lower-case header
+//! names, a date, a true length, and no status that Open Cloud clients abort on.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail loudly, as the tests themselves do"
+)]
+
+mod admin;
+mod backends;
+mod client;
+mod faults;
+mod hardening;
+mod http2;
+mod limits;
+mod parsing;
+mod rights;
+mod stop;
+mod v1;
+mod v2;
+mod world;
