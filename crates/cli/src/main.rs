@@ -1,3 +1,64 @@
-//! The binary steadfast.
+//! The program `steadfast`: the server, and the tools for its data.
+//!
+//! It translates: a command line becomes calls of the library or requests to a server, and their
+//! answers become text, JSON and an exit code. It decides nothing about data.
+//!
+//! Start reading at [`args`], which is what there is to say; then [`failure`] for exit codes, and
+//! [`target`] for where the data is.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod args;
+mod consent;
+mod duration;
+mod entry;
+mod environment;
+mod failure;
+mod inspect;
+mod key;
+mod printer;
+mod serve;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use steadfast_core::ErrorKind;
+
+use crate::args::{Cli, Command};
+use crate::failure::{Failure, Result, exit_code};
+use crate::printer::Printer;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            printer::failure(&failure);
+            ExitCode::from(exit_code(failure.kind()))
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let printer = Printer::new(cli.format);
+    match cli.command {
+        Command::Serve(serve) => {
+            let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
+            runtime.block_on(serve::run(serve))
+        }
+        Command::Key(key) => small_runtime()?.block_on(key::run(key, printer)),
+        Command::Entry(entry) => small_runtime()?.block_on(entry::run(entry, printer)),
+        Command::Doctor(doctor) => inspect::doctor(&doctor, printer),
+        Command::Salvage(salvage) => inspect::salvage(&salvage, printer),
+    }
+}
+
+fn small_runtime() -> Result<tokio::runtime::Runtime> {
+    runtime(tokio::runtime::Builder::new_current_thread())
+}
+
+fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runtime> {
+    builder.enable_all().build().map_err(|error| {
+        Failure::of(ErrorKind::Unavailable, error).context("cannot start the async runtime")
+    })
+}

@@ -1,0 +1,16 @@
+//! The real program, as a shell runs it: what it prints, where, and what it exits with.
+
+#[cfg(test)]
+mod entries;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod inspect;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod serve;
+#[cfg(test)]
+mod shown;

@@ -1,0 +1,312 @@
+// openblox 1.0.62, unmodified, against a Steadfast server.
+//
+// The client always asks for https://apis.roblox.com. The `http.adapter` of its configuration sends
+// those requests to STEADFAST_URL instead; it does what the client's own adapter does otherwise.
+// Covers what the client does with single entries of standard data stores: v1 set, get and delete,
+// v2 create, get, update and delete.
+//
+// One line per check; the first difference ends the run with exit code 1.
+
+import { isDeepStrictEqual } from "node:util";
+
+import { StandardDataStoresApi_V1 as v1, StandardDataStoresApi_V2 as v2 } from "openblox/cloud";
+import { createOpenbloxConfig, setDefaultOpenbloxConfig } from "openblox/config";
+import { HttpError, HttpResponse } from "openblox/http";
+
+const LIVE = "https://apis.roblox.com/";
+// Everything else makes some client abort, or retry for ever.
+const ALLOWED_STATUSES = new Set([200, 204, 400, 401, 403, 404, 409, 412, 429, 500, 502, 504]);
+
+const server = process.env.STEADFAST_URL.replace(/\/+$/, "");
+// A universe of its own, so that the script runs any number of times on one server.
+const universeId = Date.now();
+const statuses = new Set();
+
+async function toOurServer({ url, method, headers, body, formData }) {
+  if (!url.startsWith(LIVE)) throw new Error(`a request to another host: ${url}`);
+  const ours = `${server}/${url.slice(LIVE.length)}`;
+  const response = await fetch(ours, { method, headers, body: formData || body });
+  statuses.add(response.status);
+  const isJson = response.headers.get("content-type")?.startsWith("application/json");
+  return new HttpResponse({
+    // The address decides how the client reads errors.
+    url,
+    method,
+    success: response.ok,
+    statusCode: response.status,
+    headers: response.headers,
+    body: isJson ? await response.json() : await response.text(),
+    fullResponse: response,
+  });
+}
+
+function use(cloudKey) {
+  setDefaultOpenbloxConfig(createOpenbloxConfig({ cloudKey, http: { adapter: toOurServer } }));
+}
+
+function check(what, condition, detail) {
+  if (!condition) {
+    console.log(`DIFFERENT  ${what}: ${JSON.stringify(detail)}`);
+    process.exit(1);
+  }
+  console.log(`ok  ${what}`);
+}
+
+function checkEqual(what, actual, expected) {
+  check(what, isDeepStrictEqual(actual, expected), { actual, expected });
+}
+
+function checkTime(what, actual) {
+  const close = actual instanceof Date && Math.abs(actual.getTime() - Date.now()) < 3_600_000;
+  check(what, close, { actual });
+}
+
+/** Expects the client's own error with this HTTP status, and returns its response. */
+async function checkRefused(what, status, call) {
+  try {
+    const { data } = await call();
+    check(what, false, data);
+  } catch (error) {
+    if (!(error instanceof HttpError)) throw error;
+    const { statusCode, body } = error.response;
+    check(what, statusCode === status, { statusCode, body });
+    return { ...error.response, errors: error.errors };
+  }
+}
+
+function v1Code(response) {
+  return response.body.errorDetails[0].datastoreErrorCode;
+}
+
+/** Recorded shapes 1 and 5. */
+async function v1SetAndGet() {
+  const place = { universeId, datastoreName: "DSv1", entryKey: "k" };
+  const noStore = await checkRefused("v1 get from a store that does not exist", 404, () =>
+    v1.standardDatastoreEntry(place),
+  );
+  checkEqual("v1 says which is missing: the store", v1Code(noStore), "DatastoreNotFound");
+
+  const set = await v1.setStandardDatastoreEntry({
+    ...place,
+    entryValue: { a: 1 },
+    entryAttributes: { x: 1 },
+    entryUserIds: [1, 2],
+  });
+  check("v1 set answers with a version", Boolean(set.data.version), set.data);
+  checkEqual("v1 set answers that the entry is not deleted", set.data.deleted, false);
+  checkEqual("v1 set answers with the length", set.data.contentLength, 7);
+  checkTime("v1 set answers with the version's time", set.data.createdTime);
+  checkEqual("v1: a new entry is as old as its version", set.data.objectCreatedTime,
+    set.data.createdTime);
+
+  const { data } = await v1.standardDatastoreEntry(place);
+  checkEqual("v1 get returns the value", data.entry, { a: 1 });
+  checkEqual("v1 get returns its checksum", data.checksumsMatch, true);
+  checkEqual("v1 get returns the version", data.metadata.entryVersion, set.data.version);
+  checkEqual("v1 get returns the attributes", data.metadata.entryAttributes, { x: 1 });
+  checkEqual("v1 get returns the users", data.metadata.entryUserIds, [1, 2]);
+  checkEqual("v1 get returns the entry's time", data.metadata.entryCreatedTime,
+    set.data.objectCreatedTime);
+  checkEqual("v1 get returns the version's time", data.metadata.entryVersionCreatedTime,
+    set.data.createdTime);
+
+  const missing = await checkRefused("v1 get of an entry that does not exist", 404, () =>
+    v1.standardDatastoreEntry({ ...place, entryKey: "none" }),
+  );
+  checkEqual("v1 says which is missing: the entry", v1Code(missing), "EntryNotFound");
+  check("v1 errors are ones that the client can read", missing.errors?.length > 0, missing.errors);
+  return set.data;
+}
+
+/** Recorded shape 2: the client sends strings as they are, without quotes. */
+async function v1Strings() {
+  const place = { universeId, datastoreName: "DSv1", entryKey: "s" };
+  const refused = await checkRefused("v1 set of text that is not JSON is refused", 400, () =>
+    v1.setStandardDatastoreEntry({ ...place, entryValue: "hello" }),
+  );
+  checkEqual("v1 says that it is not JSON", v1Code(refused), "ContentNotJson");
+  await checkRefused("v1 has stored nothing of it", 404, () => v1.standardDatastoreEntry(place));
+  await v1.setStandardDatastoreEntry({ ...place, entryValue: '"hello"' });
+  const { data } = await v1.standardDatastoreEntry(place);
+  checkEqual("v1 set of a quoted string", data.entry, "hello");
+  checkEqual("v1 checksum of a quoted string", data.checksumsMatch, true);
+}
+
+function checkCurrent(what, response, expected, version) {
+  checkEqual(`${what} brings the current value`, response.body, expected);
+  const headers = (name) => response.headers.get(name);
+  checkEqual(`${what} brings the current version`, headers("roblox-entry-version"), version);
+  checkEqual(`${what} brings the attributes`, JSON.parse(headers("roblox-entry-attributes")),
+    { x: 1 });
+  checkEqual(`${what} brings the users`, JSON.parse(headers("roblox-entry-userids")), [1, 2]);
+  check(`${what} brings the entry's time`, headers("roblox-entry-created-time"), null);
+  check(`${what} brings the version's time`, headers("roblox-entry-version-created-time"), null);
+}
+
+/** Recorded shapes 3 and 4. */
+async function v1Conditions(first) {
+  const place = { universeId, datastoreName: "DSv1", entryKey: "k" };
+  const stale = await checkRefused("v1 set with another version is refused", 412, () =>
+    v1.setStandardDatastoreEntry({ ...place, entryValue: { a: 2 }, matchVersion: "zz" }),
+  );
+  checkCurrent("the refusal", stale, { a: 1 }, first.version);
+  const exists = await checkRefused("v1 exclusive create over an entry is refused", 412, () =>
+    v1.setStandardDatastoreEntry({ ...place, entryValue: { a: 2 }, exclusiveCreate: true }),
+  );
+  checkCurrent("this refusal too", exists, { a: 1 }, first.version);
+  const both = await checkRefused("v1 set with both conditions is refused", 400, () =>
+    v1.setStandardDatastoreEntry({
+      ...place, entryValue: { a: 2 }, exclusiveCreate: true, matchVersion: first.version,
+    }),
+  );
+  checkEqual("v1 says that there can be only one", v1Code(both),
+    "ExclusiveCreateAndMatchVersionCannotBeSet");
+
+  const second = await v1.setStandardDatastoreEntry({
+    ...place, entryValue: { a: 2 }, matchVersion: first.version,
+  });
+  check("v1 set with the current version goes through", second.data.version !== first.version,
+    second.data);
+  checkEqual("v1: the entry keeps its time", second.data.objectCreatedTime, first.objectCreatedTime);
+  const { data } = await v1.standardDatastoreEntry(place);
+  checkEqual("v1: the new value is there", data.entry, { a: 2 });
+  checkEqual("v1: users that are not sent are cleared", data.metadata.entryUserIds, []);
+  checkEqual("v1: attributes that are not sent are cleared", data.metadata.entryAttributes, {});
+  const fresh = await v1.setStandardDatastoreEntry({
+    ...place, entryKey: "new", entryValue: [1], exclusiveCreate: true,
+  });
+  checkEqual("v1 exclusive create of a new entry", fresh.response.statusCode, 200);
+}
+
+/** Recorded shape 11. */
+async function v1Delete() {
+  const place = { universeId, datastoreName: "DSv1", entryKey: "k" };
+  const { data, response } = await v1.deleteStandardDatastoreEntry(place);
+  checkEqual("v1 delete answers 204", response.statusCode, 204);
+  checkEqual("v1 delete answers without a body", data, true);
+  const gone = await checkRefused("v1 get of a deleted entry", 404, () =>
+    v1.standardDatastoreEntry(place),
+  );
+  checkEqual("v1 says that a deleted entry is missing", v1Code(gone), "EntryNotFound");
+  await v1.setStandardDatastoreEntry({ ...place, entryValue: { a: 3 }, exclusiveCreate: true });
+  checkEqual("v1: a deleted entry can be created again",
+    (await v1.standardDatastoreEntry(place)).data.entry, { a: 3 });
+}
+
+/** Recorded shapes 12, 13 and 14. */
+async function v2CreateAndGet() {
+  const place = { universeId, dataStore: "DSv2", entryId: "a/b" };
+  await checkRefused("v2 get from a store that does not exist", 404, () =>
+    v2.standardDataStoreEntry(place),
+  );
+  const created = await v2.createStandardDataStoreEntry({
+    ...place, value: { a: 1 }, users: [1], attributes: { q: 1 },
+  });
+  const raw = created.response.body;
+  checkEqual("v2 create returns the id", raw.id, "a:b");
+  checkEqual("v2 create returns the path", raw.path,
+    `universes/${universeId}/data-stores/DSv2/scopes/global/entries/a:b`);
+  checkEqual("v2 create returns the value", raw.value, { a: 1 });
+  checkEqual("v2 create returns the users", raw.users, ["users/1"]);
+  checkEqual("v2 create returns the attributes", raw.attributes, { q: 1 });
+  checkEqual("v2 create returns the state", raw.state, "ACTIVE");
+  checkEqual("v2: etag and revision are one", raw.etag, raw.revisionId);
+  checkEqual("v2: a new entry is as old as its revision", raw.revisionCreateTime, raw.createTime);
+  checkTime("v2 create returns the time", created.data.createTime);
+
+  const got = await v2.standardDataStoreEntry(place);
+  checkEqual("v2 get returns the whole entry", got.response.body, raw);
+  const again = await checkRefused("v2 create over an entry is refused", 400, () =>
+    v2.createStandardDataStoreEntry({ ...place, value: 2 }),
+  );
+  checkEqual("v2 errors have a code", again.body.code, "INVALID_ARGUMENT");
+  checkEqual("v2 errors have a text", typeof again.body.message, "string");
+  await checkRefused("v2 get of an entry that does not exist", 404, () =>
+    v2.standardDataStoreEntry({ ...place, entryId: "none" }),
+  );
+
+  const scoped = { universeId, dataStore: "DSv2", scope: "sc", entryId: "k" };
+  const inScope = await v2.createStandardDataStoreEntry({ ...scoped, value: 1 });
+  checkEqual("v2 create in a scope", inScope.response.body.path,
+    `universes/${universeId}/data-stores/DSv2/scopes/sc/entries/k`);
+  checkEqual("v2: attributes are always there", inScope.response.body.attributes, {});
+  checkEqual("v2 get from a scope", (await v2.standardDataStoreEntry(scoped)).data.value, 1);
+  await checkRefused("v2: another scope does not have it", 404, () =>
+    v2.standardDataStoreEntry({ ...scoped, scope: undefined }),
+  );
+  return raw;
+}
+
+/** Recorded shape 15. */
+async function v2Update(first) {
+  const place = { universeId, dataStore: "DSv2", entryId: "a:b" };
+  const updated = await v2.updateStandardDataStoreEntry({
+    ...place, value: { a: 2 }, allowMissing: true,
+  });
+  const raw = updated.response.body;
+  checkEqual("v2 update returns the value", raw.value, { a: 2 });
+  checkEqual("v2: the entry keeps its time", raw.createTime, first.createTime);
+  check("v2 update makes another revision", raw.revisionId !== first.revisionId, raw);
+  checkEqual("v2: users that are not sent are cleared", raw.users, []);
+  checkEqual("v2: attributes that are not sent are cleared", raw.attributes, {});
+  checkEqual("v2 get returns what the update returned",
+    (await v2.standardDataStoreEntry(place)).response.body, raw);
+  const earlier = await v2.standardDataStoreEntry({ ...place, revisionId: first.revisionId });
+  checkEqual("v2 get of an earlier revision", earlier.data.value, { a: 1 });
+  checkEqual("v2: an earlier revision has its users", earlier.data.users, ["users/1"]);
+  await checkRefused("v2 get of text that is no revision", 400, () =>
+    v2.standardDataStoreEntry({ ...place, revisionId: "xx" }),
+  );
+
+  const missing = { ...place, entryId: "new", value: 1 };
+  await checkRefused("v2 update of an entry that does not exist", 404, () =>
+    v2.updateStandardDataStoreEntry(missing),
+  );
+  const made = await v2.updateStandardDataStoreEntry({ ...missing, allowMissing: true });
+  checkEqual("v2 update makes it where that is allowed", made.response.body.id, "new");
+  // On an update the mark is part of the key.
+  const marked = await v2.updateStandardDataStoreEntry({
+    ...place, entryId: "k@r2", value: 1, allowMissing: true,
+  });
+  checkEqual("v2 update of a key with a mark", marked.response.body.id, "k@r2");
+  checkEqual("v2 get of a key with a mark",
+    (await v2.standardDataStoreEntry({ ...place, entryId: "k@r2" })).data.value, 1);
+}
+
+/** Recorded shape 21. */
+async function v2Delete(first) {
+  const place = { universeId, dataStore: "DSv2", entryId: "a:b" };
+  const { data, response } = await v2.deleteStandardDataStoreEntry(place);
+  checkEqual("v2 delete answers 200", response.statusCode, 200);
+  checkEqual("v2 delete answers with an empty object", data, true);
+  await checkRefused("v2 get of a deleted entry", 404, () => v2.standardDataStoreEntry(place));
+  await checkRefused("v2 delete of a deleted entry", 404, () =>
+    v2.deleteStandardDataStoreEntry(place),
+  );
+  const earlier = await v2.standardDataStoreEntry({ ...place, revisionId: first.revisionId });
+  checkEqual("v2: an earlier revision of a deleted entry", earlier.data.value, { a: 1 });
+  const back = await v2.createStandardDataStoreEntry({ ...place, value: { a: 4 } });
+  checkEqual("v2: a deleted entry can be created again", back.data.value, { a: 4 });
+}
+
+/** Not in the recordings: what the client makes of a key that is not accepted. */
+async function wrongKey() {
+  use("not-a-key");
+  await checkRefused("a wrong key is refused", 401, () =>
+    v1.standardDatastoreEntry({ universeId, datastoreName: "DSv1", entryKey: "k" }),
+  );
+}
+
+use(process.env.STEADFAST_API_KEY);
+const first = await v1SetAndGet();
+await v1Strings();
+await v1Conditions(first);
+await v1Delete();
+const created = await v2CreateAndGet();
+await v2Update(created);
+await v2Delete(created);
+await wrongKey();
+const seen = [...statuses];
+check("no status that clients abort on", seen.every((one) => ALLOWED_STATUSES.has(one)), seen);
+check("no fault of the server", seen.every((one) => one < 500), seen);
+console.log("openblox 1.0.62: every check passed");
