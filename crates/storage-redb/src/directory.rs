@@ -57,7 +57,7 @@ impl Directory {
     pub(crate) fn lock(path: &Path, now: Timestamp) -> Result<(Self, Contents), OpenError> {
         // Looked at before anything is touched: the directory may be somebody else's.
         contents(path)?;
-        fs::create_dir_all(path).map_err(io_error("create", path))?;
+        create_durably(path)?;
         let lock_path = path.join(LOCK);
         let open =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path);
@@ -182,6 +182,25 @@ fn name_holder(lock: &mut File, now: Timestamp) -> io::Result<()> {
     lock.rewind()?;
     lock.write_all(format!("process {pid} on {host} since unix time {seconds}\n").as_bytes())?;
     lock.flush()
+}
+
+/// Makes a directory and what is missing above it, and makes their names durable: a store whose
+/// directory is gone after a power cut has lost everything.
+fn create_durably(path: &Path) -> Result<(), OpenError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|dir| !names_something(dir)).collect();
+    fs::create_dir_all(path).map_err(io_error("create", path))?;
+    for dir in missing.iter().rev().filter_map(|dir| dir.parent()) {
+        // The parent of a relative path of one part is the empty path.
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        let sync = || File::open(dir)?.sync_all();
+        sync().map_err(io_error("sync", dir))?;
+    }
+    Ok(())
+}
+
+/// Whether there is something at a path. The empty path is where the process is.
+fn names_something(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.exists()
 }
 
 /// Looks at a directory without changing it.

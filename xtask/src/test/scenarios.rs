@@ -12,6 +12,8 @@ use crate::{command, printer};
 const PROOF_SEEDS: &str = "10000";
 /// At most so many seeds until a planted bug is found.
 const PLANTED_SEEDS: &str = "2000";
+/// How often a real server is killed while it is written to.
+const KILL_ROUNDS: &str = "100";
 /// Seeds whose traces are compared between the profiles.
 const REPLAY_SEEDS: &str = "200";
 /// How the proof starts the line that carries the hash of a run.
@@ -54,6 +56,22 @@ pub(super) fn planted(workspace: &Workspace) -> Result<()> {
     if !missed.is_empty() {
         bail!("{} of {} planted bugs were missed: {}", missed.len(), bugs.len(), missed.join(", "));
     }
+    Ok(())
+}
+
+/// Kills a real server again and again while it is written to, then loses a write on purpose and
+/// expects that this is noticed.
+///
+/// # Errors
+/// Something acknowledged was lost, or the planted loss was not noticed.
+pub(super) fn kill(workspace: &Workspace) -> Result<()> {
+    let rounds = || workspace.built("examples/kill_rounds");
+    command::run(rounds().args(["--rounds", KILL_ROUNDS]))?;
+    let planted = command::capture(rounds().args(["--rounds", "1", "--plant", "ack-loss"]))?;
+    if planted.status.code() != Some(RULE_BROKEN) {
+        bail!("a planted loss was not noticed ({})\n{}", planted.status, planted.text());
+    }
+    printer::line("  found the planted loss of an acknowledged write");
     Ok(())
 }
 

@@ -9,9 +9,6 @@ use super::{clients, scenarios};
 use crate::workspace::Workspace;
 use crate::{command, tidy};
 
-/// How often real processes are killed while they write.
-const KILL_ROUNDS: &str = "100";
-
 /// One step, in the order in which they run: cheap and common failures come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Step {
@@ -109,9 +106,7 @@ impl Step {
             Self::Proof => scenarios::proof(workspace),
             Self::Planted => scenarios::planted(workspace),
             Self::Replay => scenarios::replay(workspace),
-            Self::Kill => command::run(
-                workspace.built("examples/kill_rounds").args(["--rounds", KILL_ROUNDS]),
-            ),
+            Self::Kill => scenarios::kill(workspace),
             Self::Clients => clients::run(workspace),
         }
     }

@@ -27,6 +27,15 @@ fn a_second_opener_is_told_who_has_the_store() {
 }
 
 #[test]
+fn a_missing_directory_is_made_with_what_is_missing_above_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let deep = dir.path().join("a/b/c");
+    RedbBackend::open(&deep, options()).unwrap().close().unwrap();
+    assert!(deep.join("CLOSED").exists());
+    RedbBackend::open(&deep, options()).unwrap().close().unwrap();
+}
+
+#[test]
 fn a_directory_of_somebody_else_is_refused_and_not_touched() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("notes.txt"), "mine").unwrap();
