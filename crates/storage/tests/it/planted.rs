@@ -19,6 +19,9 @@ use crate::harness::memory;
 /// How often a bug that is not always there strikes: in one of so many calls.
 const RARELY: u64 = 7;
 
+/// How long a read waits for another thread's batch, which may be the last.
+const YIELDS_MAX: u32 = 100_000;
+
 /// What is wrong with the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bug {
@@ -88,6 +91,17 @@ impl Buggy {
     /// Whether a bug that strikes rarely does now.
     fn strikes(&self, bug: Bug) -> bool {
         self.bug == bug && self.calls.fetch_add(1, Ordering::Relaxed) % RARELY == RARELY - 1
+    }
+
+    /// Lets another thread's batch in between, if there is one: the bug must not depend on luck.
+    fn let_others_commit(&self) {
+        let before = self.calls.load(Ordering::Acquire);
+        for _ in 0..YIELDS_MAX {
+            if self.calls.load(Ordering::Acquire) != before {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     fn written(&self, batch: Batch) -> CommitOutcome {
@@ -160,7 +174,7 @@ impl Backend for Buggy {
             reply.rows.clear();
             for key in &keys {
                 reply.rows.extend(self.found(std::slice::from_ref(key)).rows);
-                std::thread::yield_now();
+                self.let_others_commit();
             }
         }
         if self.bug == Bug::OldTime {
@@ -197,6 +211,9 @@ impl Backend for Buggy {
         *self.last_write.lock().expect("no test panics while it holds this") =
             batch.writes.first().map(|write| write.key().clone());
         let mut outcome = self.outcome(batch);
+        if self.bug == Bug::NoSnapshot {
+            self.calls.fetch_add(1, Ordering::Release);
+        }
         if self.bug == Bug::SharesAnswers {
             let last = self
                 .last_outcome
