@@ -227,6 +227,11 @@ impl Revision {
         Self { counter: 1, tag: write.tag() }
     }
 
+    /// The counter of the revision before; nothing for the first.
+    pub fn before(self) -> Option<u64> {
+        self.counter.checked_sub(1).filter(|counter| *counter > 0)
+    }
+
     /// The revision that `write` makes on top of this one.
     #[must_use]
     pub fn next(self, write: WriteId) -> Self {

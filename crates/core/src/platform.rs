@@ -18,6 +18,7 @@
 
 mod answer;
 mod execution;
+mod increment;
 mod lanes;
 mod plan;
 mod request;
@@ -26,6 +27,7 @@ mod update;
 
 pub use answer::{EntryState, PlatformError};
 pub use execution::{ATTEMPTS_MAX, Execution, Input, SETTLES_MAX, Step};
+pub use increment::{AmountError, Increment, OVERFLOW, Overflow, parse_amount};
 pub use lanes::{Admission, Lanes};
 pub use request::{Get, Permit, Remove, Request, Set, When, Which};
 pub use revision_id::RevisionId;

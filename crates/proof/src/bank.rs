@@ -87,11 +87,13 @@ pub enum Bug {
     GroupCheckedTogether,
     /// The store writes what it had refused for want of room.
     FullButWritten,
+    /// An increment counts on the value before the current one.
+    OldValueCounted,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RevisionIgnored,
         Self::AckBeforeFlush,
         Self::TimeoutAsSaved,
@@ -107,6 +109,7 @@ impl Bug {
         Self::LostFlushUnnoticed,
         Self::GroupCheckedTogether,
         Self::FullButWritten,
+        Self::OldValueCounted,
     ];
 
     /// Its name on the command line and in plans.
@@ -127,6 +130,7 @@ impl Bug {
             Self::LostFlushUnnoticed => "lost-flush-unnoticed",
             Self::GroupCheckedTogether => "group-checked-together",
             Self::FullButWritten => "full-but-written",
+            Self::OldValueCounted => "old-value-counted",
         }
     }
 
@@ -148,6 +152,7 @@ impl Bug {
             Self::LostFlushUnnoticed => "the store opens after a lost flush without a word",
             Self::GroupCheckedTogether => "a group commit checks all batches before any write",
             Self::FullButWritten => "a store without room writes what it refuses",
+            Self::OldValueCounted => "an increment counts on the value before the current one",
         }
     }
 
@@ -169,7 +174,8 @@ impl Bug {
             | Self::StampGoesBack
             | Self::CorruptAsAbsent
             | Self::LostFlushUnnoticed
-            | Self::FullButWritten => &[Judge::Oracle, Judge::History],
+            | Self::FullButWritten
+            | Self::OldValueCounted => &[Judge::Oracle, Judge::History],
         }
     }
 

@@ -24,7 +24,8 @@
 //! | `once` | a write has one effect |
 //! | `condition` | a conditional write stands on the state that it named |
 //! | `order` | a write stands behind all that was seen before it began |
-//! | `derived` | a change holds one more than the state before it |
+//! | `derived` | a change holds one more than the state before it, an increment its sum |
+//! | `number` | an increment is refused only for what the entry held while it was made |
 //! | `read` | a read shows a state that was current while it was made |
 //! | `by-id` | a revision that was seen is found under its id, and nothing else is |
 //! | `at` | a state at a time is the newest that is not younger |
@@ -112,6 +113,13 @@ pub enum Action {
         /// The change that it is an attempt of.
         change: Option<u64>,
     },
+    /// An increment.
+    Add {
+        /// How much is added.
+        by: i64,
+        /// Of its write id.
+        tag: u64,
+    },
     /// A deletion.
     Remove {
         /// The revision that must stand there, if that matters.
@@ -125,7 +133,7 @@ impl Action {
     /// The tag of the write, if it is one.
     pub const fn tag(&self) -> Option<u64> {
         match self {
-            Self::Set { tag, .. } | Self::Remove { tag, .. } => Some(*tag),
+            Self::Set { tag, .. } | Self::Add { tag, .. } | Self::Remove { tag, .. } => Some(*tag),
             Self::Current | Self::ById(_) | Self::At(_) => None,
         }
     }
@@ -159,6 +167,8 @@ pub enum Told {
     Conflict(Seen),
     /// A row of the entry is damaged: that of the revision with this counter, or its own.
     Damaged(Option<u64>),
+    /// The entry holds something that the amount cannot be added to.
+    NoSum,
     /// Nothing was done, for a reason that says nothing about the entry.
     Refused,
 }

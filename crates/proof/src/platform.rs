@@ -19,7 +19,7 @@
 //! sites of `sites.rs`. What is special:
 //!
 //! - S4: a store that owns its rows reads no old ones, and core relies on it for what it answers
-//!   from a read alone. An older snapshot is given only to unconditional writes, where the commit
+//!   from a read alone. An older snapshot is given only to unconditional sets, where the commit
 //!   must refuse it. Any other stale read is the planted bug `stale-read-trusted`.
 //! - S6 is the crash within a flush of which nothing is left; P1 and P2 leave all or nothing.
 //! - S8: only the last rounds may lie. The power cut follows at the end, the store finds at its
@@ -64,7 +64,8 @@ use crate::history::{EntryHistory, Repeats, Seen, judge};
 use clients::Clients;
 use oracle::Oracle;
 use server::{Server, Setback};
-use sites::{CLOCK, DISK_LIES, DISK_REST, LANE_LENGTH, STRICT_REPEATS};
+use sites::{CLOCK, COUNTER_EVERY, DISK_LIES, DISK_REST, LANE_LENGTH, STRICT_REPEATS};
+use workload::Values;
 
 /// Its name in plans.
 pub const NAME: &str = "platform";
@@ -134,6 +135,8 @@ struct Marks {
     change_replanned: bool,
     unknown_there: bool,
     unknown_not_there: bool,
+    added: bool,
+    no_sum: bool,
 }
 
 /// What every part of the world may use.
@@ -222,9 +225,10 @@ impl Scenario {
         let key_count = workload.in_range(4..13);
         let client_count = workload.in_range(3..7);
         let ids: Vec<EntryId> = (0..key_count).map(entry_id).collect();
+        let values = Values::new(sim.faults.knob(&COUNTER_EVERY));
         let server = Server::new(&sim.streams, ids.clone(), lane_length);
         Ok(Self {
-            clients: Clients::new(&sim.streams, &ids, client_count, repeats),
+            clients: Clients::new(&sim.streams, &ids, client_count, repeats, values),
             server,
             oracle: Oracle::new(ids.len(), judges.oracle),
             marks: Marks::default(),
@@ -451,6 +455,9 @@ fn observe(history: &EntryHistory, marks: &mut Marks) {
     tags.sort_unstable();
     for call in &history.calls {
         let Some(tag) = call.action.tag() else { continue };
+        let is_sum = matches!((&call.action, &call.told), (Action::Add { .. }, Told::State(_)));
+        marks.added |= is_sum;
+        marks.no_sum |= call.told == Told::NoSum;
         if call.told == Told::Nothing {
             let is_there = tags.binary_search(&tag).is_ok();
             marks.unknown_there |= is_there;
@@ -483,6 +490,8 @@ impl Marks {
             ("a change was computed anew", self.change_replanned),
             ("a write of unknown outcome is there", self.unknown_there),
             ("a write of unknown outcome is not there", self.unknown_not_there),
+            ("an increment was acknowledged", self.added),
+            ("an increment was refused for what the entry holds", self.no_sum),
         ] {
             totals.sometimes(name, is_met);
         }

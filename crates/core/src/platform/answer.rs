@@ -83,6 +83,24 @@ pub enum PlatformError {
         /// Its current state.
         current: Box<EntryState>,
     },
+    /// The entry holds something that is no integer, and nothing can be added to it (G-43).
+    #[error("the entry `{entry}` does not hold an integer")]
+    NotInteger {
+        /// The entry.
+        entry: EntryId,
+    },
+    /// The sum would be above the range of `i64` (G-44).
+    #[error("the entry `{entry}` would hold more than {}", i64::MAX)]
+    SumTooLarge {
+        /// The entry.
+        entry: EntryId,
+    },
+    /// The sum would be below the range of `i64` (G-44).
+    #[error("the entry `{entry}` would hold less than {}", i64::MIN)]
+    SumTooSmall {
+        /// The entry.
+        entry: EntryId,
+    },
     /// The caller may not do this.
     #[error("the scope `{scope}` is missing")]
     Denied {
@@ -142,7 +160,10 @@ impl PlatformError {
             Self::StoreNotFound { .. }
             | Self::EntryNotFound { .. }
             | Self::RevisionNotFound { .. } => ErrorKind::NotFound,
-            Self::TimeOutOfRange => ErrorKind::Invalid,
+            Self::TimeOutOfRange
+            | Self::NotInteger { .. }
+            | Self::SumTooLarge { .. }
+            | Self::SumTooSmall { .. } => ErrorKind::Invalid,
             Self::Exists { .. } | Self::Mismatch { .. } => ErrorKind::Conflict,
             Self::Denied { .. } => ErrorKind::Denied,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
@@ -164,6 +185,9 @@ impl PlatformError {
             Self::TimeOutOfRange => "InvalidTimestamp",
             Self::Exists { .. } => "EntryExists",
             Self::Mismatch { .. } => "RevisionMismatch",
+            Self::NotInteger { .. } => "ExistingValueNotNumeric",
+            Self::SumTooLarge { .. } => "IncrementValueTooLarge",
+            Self::SumTooSmall { .. } => "IncrementValueTooSmall",
             Self::Denied { .. } => "InsufficientScope",
             Self::Corrupt { .. } => "Corrupt",
             Self::Busy { .. } => "Throttled",

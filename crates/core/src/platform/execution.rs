@@ -3,8 +3,10 @@
 use crate::batch::{Batch, CommitOutcome, Refusal};
 use crate::id::EntryId;
 use crate::outcome::Outcome;
-use crate::platform::plan::{Base, Plan, entry_state, plan_remove, plan_set};
-use crate::platform::{EntryState, Get, PlatformError, Remove, Request, Set, When, Which};
+use crate::platform::plan::{Base, Plan, entry_state, plan_increment, plan_remove, plan_set};
+use crate::platform::{
+    EntryState, Get, Increment, PlatformError, Remove, Request, Set, When, Which,
+};
 use crate::row::{Found, ReadError, ReadResult, RowKey, RowRange, ScanResult};
 use crate::time::Timestamp;
 
@@ -59,6 +61,8 @@ enum Phase {
     Settling(Plan),
     /// Whether the request happened before is being read. Holds what it is refused for if not.
     Recognising(Box<EntryState>),
+    /// The state before one that an increment of this id left is being read.
+    Comparing(Base),
     /// Nothing more will be asked for.
     Over,
 }
@@ -105,6 +109,7 @@ impl Execution {
             (Phase::Recognising(current), Input::Read(reply)) => {
                 self.on_recognising(current, reply)
             }
+            (Phase::Comparing(base), Input::Read(reply)) => self.on_comparing(base, reply),
             (phase, input) => panic!("{phase:?} was given {input:?}"),
         };
         // While an earlier attempt is unsettled, no error is certain to mean "nothing written".
@@ -144,16 +149,24 @@ impl Execution {
                     }
                 }
             }
-            Request::Set(_) | Request::Remove(_) => self.plan(Base::of(entry, Some(store))?),
+            Request::Set(_) | Request::Increment(_) | Request::Remove(_) => {
+                self.plan(Base::of(entry, Some(store))?)
+            }
         }
     }
 
     /// Whether this state is what the request asks for, made by a write of its id: the caller sends
-    /// a write again whose answer was lost.
-    fn is_repeat_of(&self, state: &EntryState) -> bool {
+    /// a write again whose answer was lost. What an increment asks for depends on the state before.
+    fn is_repeat_of(&self, state: &EntryState, before: Option<&EntryState>) -> bool {
+        let sum;
         let (write_id, content) = match &self.request {
             Request::Get(_) => return false,
             Request::Set(Set { write_id, content, .. }) => (write_id, Some(content)),
+            Request::Increment(increment) => {
+                let Ok(content) = increment.content_on(before) else { return false };
+                sum = content;
+                (&increment.write_id, Some(&sum))
+            }
             Request::Remove(Remove { write_id, .. }) => (write_id, None),
         };
         state.revision.tag == write_id.tag() && state.content.as_ref() == content
@@ -191,9 +204,37 @@ impl Execution {
 
     fn plan(&mut self, base: Base) -> Result<Step, PlatformError> {
         // Found by the first read, or in the rows that refused a copy of it.
-        if let Some(state) = base.entry.as_ref().filter(|state| self.is_repeat_of(state)) {
+        let Some(state) = &base.entry else { return self.plan_on(base) };
+        if let Request::Increment(Increment { entry, write_id, .. }) = &self.request
+            && state.revision.tag == write_id.tag()
+            && state.content.is_some()
+            && let Some(before) = state.revision.before()
+        {
+            let row = RowKey::Revision(entry.clone(), before);
+            self.phase = Phase::Comparing(base);
+            return Ok(Step::Read(vec![row]));
+        }
+        if self.is_repeat_of(state, None) {
             return Ok(Step::Done(Ok(state.clone())));
         }
+        self.plan_on(base)
+    }
+
+    /// The entry is at a write of this id: whether by this increment, its predecessor tells. One
+    /// that is gone or damaged tells nothing. Then the id alone decides, for counting twice is what
+    /// nobody could put right.
+    fn on_comparing(&mut self, base: Base, reply: ReadResult) -> Result<Step, PlatformError> {
+        let reply = reply.map_err(unavailable)?;
+        let before = entry_state(expect_row(reply.rows.first())).ok().flatten();
+        match &base.entry {
+            Some(state) if before.is_none() || self.is_repeat_of(state, before.as_ref()) => {
+                Ok(Step::Done(Ok(state.clone())))
+            }
+            Some(_) | None => self.plan_on(base),
+        }
+    }
+
+    fn plan_on(&mut self, base: Base) -> Result<Step, PlatformError> {
         if self.attempts >= ATTEMPTS_MAX {
             let (entry, attempts) = (self.request.entry().clone(), self.attempts);
             return Err(PlatformError::Contended { entry, attempts });
@@ -201,6 +242,7 @@ impl Execution {
         self.attempts += 1;
         let planned = match &self.request {
             Request::Set(set) => plan_set(set, base),
+            Request::Increment(increment) => plan_increment(increment, base),
             Request::Remove(remove) => plan_remove(remove, base),
             Request::Get(_) => unreachable!("a read plans no batch"),
         };
@@ -217,7 +259,7 @@ impl Execution {
         let named = match &self.request {
             Request::Set(Set { when: When::Matches(id), .. })
             | Request::Remove(Remove { matches: Some(id), .. }) => id.counter(),
-            Request::Get(_) | Request::Set(_) | Request::Remove(_) => None,
+            Request::Get(_) | Request::Set(_) | Request::Increment(_) | Request::Remove(_) => None,
         };
         match named.and_then(|counter| counter.checked_add(1)) {
             Some(counter) if counter < current.revision.counter => {
@@ -236,7 +278,7 @@ impl Execution {
     ) -> Result<Step, PlatformError> {
         let reply = reply.map_err(unavailable)?;
         match entry_state(expect_row(reply.rows.first()))? {
-            Some(state) if self.is_repeat_of(&state) => Ok(Step::Done(Ok(state))),
+            Some(state) if self.is_repeat_of(&state, None) => Ok(Step::Done(Ok(state))),
             Some(_) | None => Err(PlatformError::Mismatch { current }),
         }
     }
@@ -343,7 +385,7 @@ impl Execution {
         };
         let state = match &self.request {
             Request::Remove(_) => before.expect("only what exists is removed"),
-            Request::Get(_) | Request::Set(_) => after,
+            Request::Get(_) | Request::Set(_) | Request::Increment(_) => after,
         };
         Step::Done(Ok(state))
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::batch::{Batch, Condition, Write};
 use crate::id::{EntryId, Revision, WriteId};
 use crate::key::KeyScope;
-use crate::platform::{EntryState, Permit, PlatformError, Remove, RevisionId, Set, When};
+use crate::platform::{
+    EntryState, Increment, Permit, PlatformError, Remove, RevisionId, Set, When,
+};
 use crate::row::{Birth, Content, EntryBody, Found, RowBody, RowKey, StoreBody};
 
 /// What is known of an entry and its data store when a write is planned.
@@ -84,6 +86,13 @@ pub(super) fn plan_set(set: &Set, base: Base) -> Result<Plan, PlatformError> {
         (When::Exists | When::Matches(_), None) => return Err(base.not_found(&set.entry)),
     }
     Ok(plan(&set.entry, set.write_id, Some(Arc::clone(&set.content)), base))
+}
+
+/// Plans an increment, or says why it may not be made.
+pub(super) fn plan_increment(increment: &Increment, base: Base) -> Result<Plan, PlatformError> {
+    check_permit(increment.permit, &When::Always, &base)?;
+    let content = increment.content_on(base.entry.as_ref())?;
+    Ok(plan(&increment.entry, increment.write_id, Some(content), base))
 }
 
 /// Plans a deletion, or says why it may not be made.

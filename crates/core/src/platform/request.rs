@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::id::{EntryId, WriteId};
-use crate::platform::RevisionId;
+use crate::platform::{Increment, RevisionId};
 use crate::row::Content;
 use crate::time::Timestamp;
 
@@ -14,6 +14,8 @@ pub enum Request {
     Get(Get),
     /// Write it.
     Set(Set),
+    /// Add to the number that it holds.
+    Increment(Increment),
     /// Delete it.
     Remove(Remove),
 }
@@ -24,6 +26,7 @@ impl Request {
         match self {
             Self::Get(get) => &get.entry,
             Self::Set(set) => &set.entry,
+            Self::Increment(increment) => &increment.entry,
             Self::Remove(remove) => &remove.entry,
         }
     }
@@ -33,6 +36,7 @@ impl Request {
         match self {
             Self::Get(_) => None,
             Self::Set(set) => Some(set.write_id),
+            Self::Increment(increment) => Some(increment.write_id),
             Self::Remove(remove) => Some(remove.write_id),
         }
     }

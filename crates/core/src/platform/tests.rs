@@ -1,5 +1,6 @@
 //! Facts about requests.
 
+mod increments;
 mod permits;
 mod reads;
 mod refusals;

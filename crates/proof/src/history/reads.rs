@@ -3,6 +3,7 @@
 use steadfast_core::Timestamp;
 
 use crate::history::shelf::Shelf;
+use crate::history::writes::sum;
 use crate::history::{Action, Before, Call, EntryHistory, Seen, Told, Violation, broken};
 
 /// Checks every answer.
@@ -37,15 +38,19 @@ pub(super) fn check(history: &EntryHistory, shelf: &Shelf<'_>) -> Result<(), Vio
                     | Told::Nothing
                     | Told::Conflict(_)
                     | Told::Damaged(_)
+                    | Told::NoSum
                     | Told::Refused => {}
                 }
             }
             (Action::At(at), Told::State(_) | Told::Absent) => {
                 check_at(shelf, window, *at, call)?;
             }
-            (Action::Current | Action::Set { .. } | Action::Remove { .. }, Told::Absent) => {
-                check_absent(shelf, window, call)?;
-            }
+            (
+                Action::Current | Action::Set { .. } | Action::Add { .. } | Action::Remove { .. },
+                Told::Absent,
+            ) => check_absent(shelf, window, call)?,
+            (Action::Add { by, .. }, Told::NoSum) => check_no_sum(shelf, window, *by, call)?,
+            (_, Told::NoSum) => return broken("number", format!("no increment: {call:?}")),
             _ => {}
         }
     }
@@ -110,6 +115,7 @@ fn check_conflict(
         | Action::Remove { matches: Some(id), .. } => seen.id() != *id,
         Action::Set { when: Before::Anything | Before::Exists, .. }
         | Action::Remove { matches: None, .. }
+        | Action::Add { .. }
         | Action::Current
         | Action::ById(_)
         | Action::At(_) => false,
@@ -126,6 +132,8 @@ fn check_absent(shelf: &Shelf<'_>, window: Window, call: &Call) -> Result<(), Vi
     let Window { low, high } = window;
     let is_possible = match &call.action {
         Action::Set { .. } => low == 0,
+        // It makes what is missing.
+        Action::Add { .. } => false,
         Action::Remove { .. } | Action::Current | Action::ById(_) | Action::At(_) => {
             shelf.first_dead(low, high).is_some()
         }
@@ -138,6 +146,16 @@ fn check_absent(shelf: &Shelf<'_>, window: Window, call: &Call) -> Result<(), Vi
         return broken("final", format!("the last revision is live: {call:?}"));
     }
     Ok(())
+}
+
+/// Rule `number`: there was a moment at which the entry held what cannot be added to.
+fn check_no_sum(shelf: &Shelf<'_>, window: Window, by: i64, call: &Call) -> Result<(), Violation> {
+    let Window { low, high } = window;
+    let state = |counter| u64::try_from(counter).ok().and_then(|counter| shelf.get(counter));
+    if (low..=high).any(|counter| sum(state(counter), by).is_none()) {
+        return Ok(());
+    }
+    broken("number", format!("numbers stood at {low} to {high}: {call:?}"))
 }
 
 /// Rule `at`: of the revisions that were there, the newest that is not younger than the time.
@@ -159,6 +177,7 @@ fn check_at(
         | Told::NoSuchRevision
         | Told::Conflict(_)
         | Told::Damaged(_)
+        | Told::NoSum
         | Told::Refused => Ok(()),
     }
 }
@@ -174,7 +193,9 @@ fn check_damage(history: &EntryHistory, call: &Call, ended: u64) -> Result<(), V
         return Ok(());
     }
     let tells = match &call.told {
-        Told::State(_) | Told::Absent | Told::NoSuchRevision | Told::Conflict(_) => true,
+        Told::State(_) | Told::Absent | Told::NoSuchRevision | Told::Conflict(_) | Told::NoSum => {
+            true
+        }
         Told::Nothing | Told::Damaged(_) | Told::Refused => false,
     };
     let is_damaged = |damage: &super::Damage| {

@@ -82,6 +82,7 @@ impl<'a> Shelf<'a> {
                 | Told::Nothing
                 | Told::NoSuchRevision
                 | Told::Damaged(_)
+                | Told::NoSum
                 | Told::Refused => continue,
             };
             // What does not exist is reported by the rule for the call itself.
@@ -135,6 +136,8 @@ fn authors(history: &EntryHistory) -> Result<Vec<usize>, Violation> {
             return broken("author", format!("nobody wrote revision {counter}, tag {tag:016x}"));
         };
         let sent = match &call.action {
+            // What it makes of the state before is rule `derived`.
+            Action::Add { .. } => revision.content.as_ref(),
             Action::Set { content, .. } => Some(content),
             Action::Remove { .. } | Action::Current | Action::ById(_) | Action::At(_) => None,
         };

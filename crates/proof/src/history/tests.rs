@@ -242,6 +242,80 @@ fn derived_a_change_that_is_not_one_more_is_found() {
     check_broken(&legal().changed(wrong), "derived");
 }
 
+/// A number that was set to 5, added to, deleted, and added to again.
+fn counted() -> EntryHistory {
+    let text = |counter, tag, text: &str| {
+        let value = JsonText::trusted(text);
+        let content = Content { value, user_ids: Vec::new(), metadata: Metadata::empty() };
+        Seen { content: Some(Arc::new(content)), ..seen(counter, tag, None) }
+    };
+    let states =
+        [text(1, FIRST, "5"), text(2, CHANGE, "8"), seen(3, REMOVAL, None), text(4, REVIVAL, "-2")];
+    let [first, second, _, last] = states.clone();
+    let content = first.content.clone().unwrap();
+    let set = Action::Set { when: Before::Missing, content, tag: FIRST, change: None };
+    let history = EntryHistory::default()
+        .with(set, Told::State(first))
+        .with(add(3, CHANGE), Told::State(second.clone()))
+        .with(remove(REMOVAL), Told::State(second))
+        .with(add(-2, REVIVAL), Told::State(last));
+    states.into_iter().fold(history, EntryHistory::with_revision)
+}
+
+fn add(by: i64, tag: u64) -> Action {
+    Action::Add { by, tag }
+}
+
+#[test]
+fn derived_an_increment_that_is_lost_or_counts_twice_is_found() {
+    check_legal(&counted());
+    for by in [2, 4, 6] {
+        let other = |history: &mut EntryHistory| write_of(history, CHANGE).action = add(by, CHANGE);
+        check_broken(&counted().changed(other), "derived");
+    }
+    let gone = counted().with(add(1, 50), Told::Nothing).with_revision(seen(5, 50, None));
+    check_broken(&gone, "derived");
+    // On what is no number.
+    let stray = legal().with(add(1, 50), Told::Nothing).with_revision(seen(5, 50, Some(2)));
+    check_broken(&stray, "derived");
+}
+
+#[test]
+fn once_an_increment_that_is_repeated_counts_twice_only_as_documented() {
+    let mut again = counted().revisions[3].clone();
+    let content = |text: &str| {
+        let value = JsonText::trusted(text);
+        Some(Arc::new(Content { value, user_ids: Vec::new(), metadata: Metadata::empty() }))
+    };
+    let resent = |history: &mut EntryHistory| write_of(history, REVIVAL).resent = true;
+    (again.counter, again.updated_at, again.content) = (5, at(5), content("-4"));
+    check_broken(&counted().with_revision(again.clone()).changed(resent), "once");
+    let between = Seen { tag: 50, content: content("-1"), ..again.clone() };
+    (again.counter, again.updated_at, again.content) = (6, at(6), content("-3"));
+    let history = counted()
+        .with(add(1, 50), Told::State(between.clone()))
+        .with_revision(between)
+        .with_revision(again)
+        .changed(|history| {
+            let call = write_of(history, REVIVAL);
+            (call.told, call.ended, call.resent) = (Told::Nothing, None, true);
+        });
+    check_legal(&history);
+    assert_eq!(judge(&history, Repeats::AlwaysRecognised).unwrap_err().rule, "once");
+}
+
+#[test]
+fn number_an_increment_refused_without_a_reason_is_found() {
+    check_broken(&counted().with(add(1, 50), Told::NoSum), "number");
+    check_legal(&counted().with(add(i64::MIN, 50), Told::NoSum));
+    check_legal(&legal().with(add(1, 50), Told::NoSum));
+    check_broken(&counted().with(Action::Current, Told::NoSum), "number");
+    check_broken(&counted().with(remove(50), Told::NoSum), "number");
+    check_broken(&counted().with(add(1, 50), Told::Absent), "absent");
+    let refused = |history: &mut EntryHistory| write_of(history, REVIVAL).told = Told::NoSum;
+    check_broken(&counted().changed(refused), "refused");
+}
+
 #[test]
 fn read_a_stale_a_future_and_a_wrong_state_are_found() {
     let stale = Told::State(seen(2, CHANGE, Some(6)));

@@ -45,7 +45,7 @@ fn check_effect(
 ) -> Result<(), Violation> {
     let counter = revision.counter;
     let holds = match &call.action {
-        Action::Set { when: Before::Anything, .. } => true,
+        Action::Set { when: Before::Anything, .. } | Action::Add { .. } => true,
         Action::Set { when: Before::Missing, .. } => !before.is_some_and(Seen::is_live),
         Action::Set { when: Before::Exists, .. } => before.is_some(),
         Action::Set { when: Before::Matches(id), .. } => before.map(Seen::id) == Some(*id),
@@ -67,7 +67,22 @@ fn check_effect(
             return broken("derived", format!("revision {counter} holds {new} after {old}"));
         }
     }
+    if let Action::Add { by, .. } = call.action {
+        let sum = sum(before, by).map(|sum| sum.to_string());
+        let holds = revision.content.as_ref().map(|content| content.value.as_str());
+        if sum.is_none() || holds != sum.as_deref() {
+            let evidence = format!("revision {counter} holds {holds:?} and not {sum:?}: {call:?}");
+            return broken("derived", evidence);
+        }
+    }
     Ok(())
+}
+
+/// What an increment of this state makes; nothing if it may not be made.
+pub(super) fn sum(before: Option<&Seen>, by: i64) -> Option<i64> {
+    let content = before.and_then(|before| before.content.as_ref());
+    let number = content.map_or(Some(0), |content| content.value.as_str().parse::<i64>().ok());
+    number?.checked_add(by)
 }
 
 /// The count that a state holds, which every value of the workload starts with: 0 for none.
@@ -88,6 +103,7 @@ fn check_twice(call: &Call, first: u64, second: u64, repeats: Repeats) -> Result
     let was_repeated = call.resent || call.duplicated;
     let names_its_base = match &call.action {
         Action::Set { when, .. } => matches!(when, Before::Matches(_)),
+        Action::Add { .. } => false,
         Action::Remove { matches, .. } => matches.is_some(),
         Action::Current | Action::ById(_) | Action::At(_) => true,
     };
@@ -157,6 +173,7 @@ fn check_told(
         | Told::NoSuchRevision
         | Told::Conflict(_)
         | Told::Damaged(_)
+        | Told::NoSum
         | Told::Refused => {
             let is_certain = repeats == Repeats::AlwaysRecognised || !call.duplicated;
             if is_certain && has_effect() {

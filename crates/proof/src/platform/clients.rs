@@ -87,7 +87,13 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(streams: &Streams, ids: &[EntryId], count: u64, repeats: Repeats) -> Self {
+    pub(super) fn new(
+        streams: &Streams,
+        ids: &[EntryId],
+        count: u64,
+        repeats: Repeats,
+        values: workload::Values,
+    ) -> Self {
         let client = |index| Client {
             rng: streams.own(&format!("client {index}")),
             known: vec![Known::default(); ids.len()],
@@ -107,7 +113,7 @@ impl Clients {
             quiet_at: Monotonic::default(),
             network: streams.own(steadfast_sim::streams::NETWORK),
             write_ids: streams.own(steadfast_sim::streams::IDS),
-            values: workload::Values::new(),
+            values,
         }
     }
 
@@ -435,6 +441,7 @@ fn trace(ctx: &mut Context<'_>, request_no: u64, told: &Told) {
         Told::NoSuchRevision => ("no revision", 0),
         Told::Conflict(seen) => ("conflict", seen.counter),
         Told::Damaged(counter) => ("damaged", counter.unwrap_or(0)),
+        Told::NoSum => ("no sum", 0),
         Told::Refused => ("refused", 0),
     };
     let mut line = ctx.sim.trace.event(ctx.now, kind);

@@ -36,6 +36,8 @@ struct State {
     tag: u64,
     stamped_at: Timestamp,
     is_live: bool,
+    /// The number that it holds: 0 in a deletion, nothing if it holds something else.
+    number: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -135,7 +137,9 @@ impl Oracle {
                         return Err(format!("W2, W10: {revision:?} was written at {at}"));
                     }
                     let is_live = body.content.is_some();
-                    entry.states.push(State { tag: revision.tag, stamped_at, is_live });
+                    let text = body.content.as_ref().map(|content| content.value.as_str());
+                    let number = text.map_or(Some(0), |text| text.parse().ok());
+                    entry.states.push(State { tag: revision.tag, stamped_at, is_live, number });
                     let since = entry.live_since.unwrap_or(self.applied_count);
                     entry.live_since = is_live.then_some(since);
                     fate.applied = Some((revision.counter, stamped_at));
@@ -212,6 +216,16 @@ impl Oracle {
                 Ok(())
             }
             Request::Get(_) => Ok(()),
+            Request::Increment(increment) => {
+                if revision.tag != increment.write_id.tag() {
+                    return Err("W1, W7: acknowledged, but not written".to_owned());
+                }
+                let sum = entry.sum(revision.counter - 1, increment.by);
+                if sum.is_none() || known.number != sum {
+                    return Err(format!("G-43: {:?} is not {sum:?}", known.number));
+                }
+                Ok(())
+            }
             Request::Set(_) | Request::Remove(_) => {
                 let tag = request.write_id().map(steadfast_core::WriteId::tag);
                 let own = if Some(revision.tag) == tag { Some(known) } else { None };
@@ -240,7 +254,7 @@ impl Oracle {
             let always_lived = entry.live_since.is_some_and(|since| since <= fate.began);
             let asks_for_now = match request {
                 Request::Get(get) => get.which == Which::Current,
-                Request::Set(_) | Request::Remove(_) => true,
+                Request::Set(_) | Request::Increment(_) | Request::Remove(_) => true,
             };
             if asks_for_now && always_lived {
                 return Err("W9: not found, but it lived all the time".to_owned());
@@ -250,6 +264,18 @@ impl Oracle {
             let known = entry.get(current.revision.counter).map(|state| state.tag);
             if known != Some(current.revision.tag) || current.revision.counter < fate.began_at {
                 return Err("a conflict with a state that was not current".to_owned());
+            }
+        }
+        if let PlatformError::NotInteger { .. }
+        | PlatformError::SumTooLarge { .. }
+        | PlatformError::SumTooSmall { .. } = error
+        {
+            let Request::Increment(increment) = request else {
+                return Err("no increment".to_owned());
+            };
+            let mut counters = fate.began_at..=counter(entry.states.len());
+            if counters.all(|counter| entry.sum(counter, increment.by).is_some()) {
+                return Err("G-43: the entry held a number all the time".to_owned());
             }
         }
         if let PlatformError::Corrupt { row } = error {
@@ -332,6 +358,11 @@ impl Oracle {
 impl Entry {
     fn get(&self, counter: u64) -> Option<&State> {
         self.states.get(usize::try_from(counter.checked_sub(1)?).ok()?)
+    }
+
+    /// What an increment on the state with this counter makes; nothing if it may not be made.
+    fn sum(&self, counter: u64, by: i64) -> Option<i64> {
+        self.get(counter).map_or(Some(0), |state| state.number)?.checked_add(by)
     }
 
     fn last(&self) -> Option<Revision> {

@@ -83,6 +83,12 @@ pub(super) fn told(error: &PlatformError) -> Told {
             RowKey::Store(_) | RowKey::ApiKey(_) => Told::Refused,
         };
     }
+    if let PlatformError::NotInteger { .. }
+    | PlatformError::SumTooLarge { .. }
+    | PlatformError::SumTooSmall { .. } = error
+    {
+        return Told::NoSum;
+    }
     match error.kind() {
         ErrorKind::NotFound if matches!(error, PlatformError::RevisionNotFound { .. }) => {
             Told::NoSuchRevision

@@ -9,8 +9,11 @@ use std::time::Duration;
 use steadfast_core::platform::{
     Admission, EntryState, Execution, Input, Lanes, PlatformError, Request, Step, When,
 };
-use steadfast_core::{CommitOutcome, Committed, EntryId, Outcome, Refusal, Rng};
+use steadfast_core::{
+    CommitOutcome, Committed, EntryId, Found, Outcome, Refusal, Rng, Row, RowBody, RowKey,
+};
 use steadfast_sim::Streams;
+use steadfast_storage::Rows;
 
 use crate::bank::Bug;
 use crate::platform::clients::{Occasion, Reply};
@@ -299,7 +302,14 @@ impl Server {
             Step::Read(rows) => {
                 let may_be_stale = matches!(job.execution.request(), Request::Set(set)
                     if set.when == When::Always && !job.is_unsure);
-                let reply = self.store.read(ctx, &rows, may_be_stale);
+                let mut reply = self.store.read(ctx, &rows, may_be_stale);
+                if ctx.has(Bug::OldValueCounted)
+                    && let (Request::Increment(_), Ok(reply)) =
+                        (job.execution.request(), &mut reply)
+                    && let Some(found) = reply.rows.first_mut()
+                {
+                    take_older_value(self.store.rows(), found);
+                }
                 job.execution.on(Input::Read(reply))
             }
             Step::Scan(range, limit) => {
@@ -380,6 +390,19 @@ impl Server {
             }
         }
         ctx.sim.world.schedule_in(delay, reply(answer));
+    }
+}
+
+/// Bug `old-value-counted`: the row of an entry with the value of the revision before it.
+fn take_older_value(rows: &Rows, found: &mut Found) {
+    let Found::Row(Row { key: RowKey::Entry(id), revision, body: RowBody::Entry(body), .. }) =
+        found
+    else {
+        return;
+    };
+    let older = rows.get(&RowKey::Revision(id.clone(), revision.counter.saturating_sub(1)));
+    if let Found::Row(Row { body: RowBody::Revision(older), .. }) = older {
+        body.content = older.content;
     }
 }
 

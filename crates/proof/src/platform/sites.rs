@@ -98,6 +98,10 @@ pub(super) static DISK_LIES: Site =
 /// Most writes to one entry at a time.
 pub(super) static LANE_LENGTH: Knob = Knob::new("writes_per_key_max", 64, &[1, 2]);
 
+/// One of so many keys holds a number that clients add to; 0: none, as in plans that were recorded
+/// before there were any.
+pub(super) static COUNTER_EVERY: Knob = Knob::new("workload.counter_every", 0, &[1, 2, 4]);
+
 /// 1: a repeated write must be recognised however much was written since. See the docs of
 /// [`platform`](crate::platform). No seed draws it.
 pub(super) const STRICT_REPEATS: Knob = Knob::new("judge.strict_repeats", 0, &[]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::platform::{
-    EntryState, Get, Permit, Remove, Request, RevisionId, Set, When, Which,
+    EntryState, Get, Increment, Permit, Remove, Request, RevisionId, Set, When, Which,
 };
 use steadfast_core::{Content, EntryId, JsonText, Metadata, Revision, Rng, Timestamp, WriteId};
 
@@ -53,11 +53,29 @@ pub(super) struct Values {
     metadata: Metadata,
     count: u64,
     text: String,
+    /// One of so many keys holds a number; 0: none.
+    counter_every: usize,
 }
 
 impl Values {
-    pub(super) fn new() -> Self {
-        Self { metadata: Metadata::empty(), count: 0, text: String::new() }
+    pub(super) fn new(counter_every: u64) -> Self {
+        let counter_every = usize::try_from(counter_every).unwrap_or(0);
+        Self { metadata: Metadata::empty(), count: 0, text: String::new(), counter_every }
+    }
+
+    /// Whether clients add to what this key holds.
+    fn is_counter(&self, key: usize) -> bool {
+        (key + 1).checked_rem(self.counter_every) == Some(0)
+    }
+
+    /// A number, and once in a while something that is none.
+    fn number(&mut self, rng: &mut Rng) -> Arc<Content> {
+        if rng.percent(5) {
+            return self.content(rng.below(1_000));
+        }
+        self.count += 1;
+        let value = JsonText::trusted(self.count.to_string());
+        Arc::new(Content { value, user_ids: Vec::new(), metadata: self.metadata.clone() })
     }
 
     fn content(&mut self, number: u64) -> Arc<Content> {
@@ -113,6 +131,10 @@ pub(super) fn choose(
             let entry = entry.clone();
             return Job::of(key, Request::Remove(Remove { entry, matches, write_id }));
         }
+        23..70 if values.is_counter(key) => {
+            let by = draw_amount(rng);
+            return Job::of(key, add(entry, by, values, write_id));
+        }
         23..45 => {
             let request = Request::Get(Get { entry, which: Which::Current });
             return Job { key, request, is_change: true };
@@ -122,9 +144,25 @@ pub(super) fn choose(
         81..87 => When::Exists,
         _ => newest.map_or(When::Missing, |id| When::Matches(revision_id(id))),
     };
-    let content = values.content(rng.below(1_000));
+    let content =
+        if values.is_counter(key) { values.number(rng) } else { values.content(rng.below(1_000)) };
     let set = Set { entry, content, when, permit: Permit::ALL, write_id };
     Job::of(key, Request::Set(set))
+}
+
+fn add(entry: EntryId, by: i64, values: &Values, write_id: WriteId) -> Request {
+    let (user_ids, metadata) = (Vec::new(), values.metadata.clone());
+    Request::Increment(Increment { entry, by, user_ids, metadata, permit: Permit::ALL, write_id })
+}
+
+/// Mostly little, at times nothing, less than nothing or too much.
+fn draw_amount(rng: &mut Rng) -> i64 {
+    match rng.below(40) {
+        0 => i64::MAX,
+        1 => i64::MIN,
+        2..8 => -i64::try_from(rng.below(50)).unwrap_or(0),
+        _ => i64::try_from(rng.below(100)).unwrap_or(0),
+    }
 }
 
 /// Two of the keys are hot.
@@ -179,6 +217,9 @@ pub(super) fn action(request: &Request, change: Option<u64>) -> Action {
             };
             let content = Arc::clone(&set.content);
             Action::Set { when, content, tag: set.write_id.tag(), change }
+        }
+        Request::Increment(increment) => {
+            Action::Add { by: increment.by, tag: increment.write_id.tag() }
         }
         Request::Remove(remove) => {
             let matches = remove.matches.as_ref().map(parts);

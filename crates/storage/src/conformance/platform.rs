@@ -13,7 +13,8 @@ mod sequences;
 
 pub use concurrent::{
     every_set_without_a_condition_succeeds, first_writes_of_a_store_survive_each_other,
-    histories_under_random_faults_are_linear, one_creator_wins, one_writer_wins_each_revision,
+    histories_under_random_faults_are_linear, increments_add_up,
+    increments_add_up_under_random_faults, one_creator_wins, one_writer_wins_each_revision,
     updates_lose_nothing,
 };
 pub use faults::{
@@ -21,7 +22,8 @@ pub use faults::{
     a_late_write_is_refused_by_a_newer_writer, a_write_applied_without_an_answer_succeeds,
     a_write_held_back_happens_once, a_write_lost_without_an_answer_succeeds,
     a_write_that_cannot_be_looked_into_is_unknown, a_write_that_stays_unknown_is_said_to_be,
-    an_error_before_means_that_nothing_was_written, what_was_acknowledged_survives_a_reopening,
+    an_error_before_means_that_nothing_was_written, an_increment_without_an_answer_counts_once,
+    what_was_acknowledged_survives_a_reopening,
 };
 pub use sequences::{
     reads_at_a_time_agree_with_the_history, sequences_agree_with_a_naive_model,

@@ -7,8 +7,8 @@ use crate::id::{EntryId, EntryKey, Revision, Scope, StoreId, StoreName, Universe
 use crate::json::JsonText;
 use crate::outcome::Outcome;
 use crate::platform::{
-    EntryState, Execution, Get, Input, Permit, PlatformError, Remove, Request, RevisionId, Set,
-    Step, When, Which,
+    EntryState, Execution, Get, Increment, Input, Permit, PlatformError, Remove, Request,
+    RevisionId, Set, Step, When, Which,
 };
 use crate::row::{
     Birth, Content, EntryBody, Found, Metadata, ReadError, ReadReply, Row, RowBody, RowKey,
@@ -134,6 +134,16 @@ pub(super) fn set(when: When) -> Request {
 pub(super) fn set_with(when: When, permit: Permit) -> Request {
     let (entry, content, write_id) = (entry(), content("ours"), our_write());
     Request::Set(Set { entry, content, when, permit, write_id })
+}
+
+pub(super) fn increment(by: i64) -> Request {
+    increment_with(by, Permit::ALL)
+}
+
+pub(super) fn increment_with(by: i64, permit: Permit) -> Request {
+    let (user_ids, metadata) = (vec![], Metadata::empty());
+    let (entry, write_id) = (entry(), our_write());
+    Request::Increment(Increment { entry, by, user_ids, metadata, permit, write_id })
 }
 
 pub(super) fn remove(matches: Option<RevisionId>) -> Request {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use steadfast_core::platform::{
-    EntryState, Get, Permit, Remove, Request, RevisionId, Set, When, Which,
+    EntryState, Get, Increment, Permit, Remove, Request, RevisionId, Set, When, Which,
 };
 use steadfast_core::{Content, EntryId, JsonText, Metadata, Timestamp, UserId};
 
@@ -19,8 +19,23 @@ use crate::conformance::samples::entry_in;
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     Get(usize, WhichPick),
-    Set { entry: usize, content: usize, when: WhenPick, permit: u8 },
-    Remove { entry: usize, matches: Option<IdPick> },
+    Set {
+        entry: usize,
+        content: usize,
+        when: WhenPick,
+        permit: u8,
+    },
+    /// The content gives users and metadata.
+    Increment {
+        entry: usize,
+        content: usize,
+        by: usize,
+        permit: u8,
+    },
+    Remove {
+        entry: usize,
+        matches: Option<IdPick>,
+    },
     Reopen,
 }
 
@@ -59,7 +74,7 @@ const ENTRIES: [(&str, &str, &str); 8] = [
     ("players", "global", "u_1"),
     ("Players", "global", "U_1"),
 ];
-const VALUES: [&str; 8] = [
+const VALUES: [&str; 13] = [
     "1",
     "null",
     "{\"coins\":10}",
@@ -68,7 +83,13 @@ const VALUES: [&str; 8] = [
     "\"\\u00e9 and \u{e9} and \u{10ffff}\"",
     "[]",
     "\"\"",
+    "5.0",
+    "1e2",
+    "2.5",
+    "9223372036854775807",
+    "-9223372036854775808",
 ];
+const AMOUNTS: [i64; 6] = [1, 5, -3, 0, i64::MAX, i64::MIN];
 const TEXTS: [&str; 4] = [
     "",
     "latest",
@@ -101,12 +122,15 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(WhenPick::Exists),
         4 => id_pick().prop_map(WhenPick::Matches),
     ];
-    let permit = prop_oneof![4 => Just(7_u8), 1 => 0..8_u8];
-    let content = 0..VALUES.len() * 4;
+    let permit = || prop_oneof![4 => Just(7_u8), 1 => 0..8_u8];
+    let content = || 0..VALUES.len() * 4;
+    let by = prop_oneof![4 => 0..4_usize, 1 => 0..AMOUNTS.len()];
     prop_oneof![
         4 => (entry_pick(), which).prop_map(|(entry, which)| Op::Get(entry, which)),
-        8 => (entry_pick(), content, when, permit)
+        8 => (entry_pick(), content(), when, permit())
             .prop_map(|(entry, content, when, permit)| Op::Set { entry, content, when, permit }),
+        6 => (entry_pick(), content(), by, permit())
+            .prop_map(|(entry, content, by, permit)| Op::Increment { entry, content, by, permit }),
         3 => (entry_pick(), prop::option::of(id_pick()))
             .prop_map(|(entry, matches)| Op::Remove { entry, matches }),
         1 => Just(Op::Reopen),
@@ -154,12 +178,15 @@ pub(super) fn request_of(
                 WhenPick::Exists => When::Exists,
                 WhenPick::Matches(pick) => When::Matches(id(*pick, &entry, model)),
             };
-            let permit = Permit {
-                create_store: all_permits || permit & 1 != 0,
-                create: all_permits || permit & 2 != 0,
-                update: all_permits || permit & 4 != 0,
-            };
-            Request::Set(Set { entry, content: content(*picked), when, permit, write_id })
+            let (content, permit) = (content(*picked), permit_of(*permit, all_permits));
+            Request::Set(Set { entry, content, when, permit, write_id })
+        }
+        Op::Increment { entry: index, content: picked, by, permit } => {
+            let by = *AMOUNTS.get(*by).expect("a pick is within its list");
+            let (content, permit) = (content(*picked), permit_of(*permit, all_permits));
+            let (user_ids, metadata) = (content.user_ids.clone(), content.metadata.clone());
+            let entry = entry(*index);
+            Request::Increment(Increment { entry, by, user_ids, metadata, permit, write_id })
         }
         Op::Remove { entry: index, matches } => {
             let entry = entry(*index);
@@ -167,6 +194,14 @@ pub(super) fn request_of(
             Request::Remove(Remove { entry, matches, write_id })
         }
     })
+}
+
+fn permit_of(bits: u8, all_permits: bool) -> Permit {
+    Permit {
+        create_store: all_permits || bits & 1 != 0,
+        create: all_permits || bits & 2 != 0,
+        update: all_permits || bits & 4 != 0,
+    }
 }
 
 fn id(pick: IdPick, entry: &EntryId, model: &Model) -> RevisionId {

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use steadfast_core::platform::{
     EntryState, Permit, PlatformError, Request, Update, UpdateStep, When, Which,
 };
-use steadfast_core::{Content, EntryId, JsonText, Metadata, Rng};
+use steadfast_core::{Content, EntryId, ErrorKind, JsonText, Metadata, Rng};
 
-use super::requests::{chain, current, execute, get, seen, set, sight, told, write_id};
+use super::requests::{
+    chain, current, execute, get, increment, number_in, seen, set, sight, told, write_id,
+};
 use crate::conformance::PlatformHarness;
 use crate::conformance::explore::random_seed;
 use crate::conformance::history::{Action, Event, Seen, check};
@@ -190,9 +192,6 @@ pub fn one_creator_wins<H: PlatformHarness>() {
 
 /// G-20: what a callback computes from a state is stored only on top of that state.
 pub fn updates_lose_nothing<H: PlatformHarness>() {
-    fn number(content: &Content) -> u64 {
-        content.value.as_str().parse().expect("the value is a number")
-    }
     let mut harness = H::new();
     let platform = harness.platform();
     let run = Run::new(&*platform);
@@ -200,8 +199,7 @@ pub fn updates_lose_nothing<H: PlatformHarness>() {
     on_threads(|_, _| {
         for _ in 0..UPDATES {
             let change = |state: Option<&EntryState>| {
-                let content = state.and_then(|state| state.content.as_ref());
-                let next = content.map_or(0, |content| number(content)) + 1;
+                let next = state.map_or(0, number_in) + 1;
                 let value = JsonText::trusted(next.to_string());
                 let metadata = Metadata::empty();
                 Some(Arc::new(Content { value, user_ids: vec![], metadata }))
@@ -220,9 +218,82 @@ pub fn updates_lose_nothing<H: PlatformHarness>() {
         }
     });
     let last = current(&*platform, &key).expect("it was written");
-    let content = last.content.expect("it was not deleted");
-    assert_eq!(number(&content), THREADS * UPDATES, "every update counts once");
-    assert_eq!(last.revision.counter, THREADS * UPDATES, "every update is one write");
+    let count = THREADS * UPDATES;
+    assert_eq!(u64::try_from(number_in(&last)), Ok(count), "every update counts once");
+    assert_eq!(last.revision.counter, count, "every update is one write");
+}
+
+/// Every increment of every thread counts, and each of them is told a sum of its own.
+pub fn increments_add_up<H: PlatformHarness>() {
+    let mut harness = H::new();
+    let platform = harness.platform();
+    let run = Run::new(&*platform);
+    let key = entry("k");
+    let sums = Mutex::new(BTreeSet::new());
+    on_threads(|_, _| {
+        for _ in 0..STEPS {
+            let answer = execute(&*platform, increment(&key, run.number(), 1));
+            let state = answer.expect("nothing is asked of the entry");
+            let sum = number_in(&state);
+            assert_eq!(u64::try_from(sum), Ok(state.revision.counter), "one for each write");
+            let mut sums = sums.lock().expect("no thread panics while it holds this");
+            assert!(sums.insert(sum), "{sum} was told twice");
+        }
+    });
+    let last = current(&*platform, &key).expect("it was written");
+    let (count, sum) = (THREADS * STEPS, number_in(&last));
+    assert_eq!(u64::try_from(sum), Ok(count), "every increment counts once");
+    assert_eq!(last.revision.counter, count, "every increment is one write");
+}
+
+/// While commits fail, are lost, or come in late: the sum holds everything that was acknowledged,
+/// and nothing twice. What was told to be unknown may be in it or not.
+pub fn increments_add_up_under_random_faults<H: PlatformHarness>() {
+    /// What each adds, so that half of it would be noticed.
+    const BY: i64 = 1_000_003;
+    let mut harness = H::new();
+    let platform = harness.platform();
+    let mut rng = Rng::stream(random_seed(), "faults");
+    let all = [
+        Fault::ErrorBefore,
+        Fault::AppliedThenUnknown,
+        Fault::LostThenUnknown,
+        Fault::LateApply,
+        Fault::Full,
+    ];
+    let run = Run::new(&*platform);
+    let key = entry("k");
+    let count = THREADS * STEPS * 4;
+    let mut draw = || rng.percent(FAULT_PERCENT).then(|| rng.pick(&all).copied()).flatten();
+    let commits: Vec<_> = (0..count).map(|_| draw()).collect();
+    // Without faults the sum is exact.
+    let _ = harness.inject(&commits, &[]);
+    let (acknowledged, unknown) = (AtomicU64::new(0), AtomicU64::new(0));
+    on_threads(|_, _| {
+        for _ in 0..STEPS {
+            let counted = match execute(&*platform, increment(&key, run.number(), BY)) {
+                Ok(_) => &acknowledged,
+                Err(PlatformError::OutcomeUnknown { .. }) => &unknown,
+                Err(error) => {
+                    let kind = error.kind();
+                    assert!(
+                        matches!(kind, ErrorKind::Unavailable | ErrorKind::Exhausted),
+                        "{kind}"
+                    );
+                    continue;
+                }
+            };
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    harness.heal();
+    harness.release();
+    let sum = current(&*platform, &key).as_ref().map_or(0, number_in);
+    assert_eq!(sum % BY, 0, "whole increments");
+    let counted = u64::try_from(sum / BY).expect("nothing is taken away");
+    let least = acknowledged.into_inner();
+    let most = least + unknown.into_inner();
+    assert!((least..=most).contains(&counted), "{counted} of {least} to {most}");
 }
 
 /// Entries that are written at once into a data store that does not exist yet, the first batch

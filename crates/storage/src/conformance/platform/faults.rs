@@ -5,7 +5,7 @@ use std::sync::Arc;
 use steadfast_core::platform::{EntryState, PlatformError, Request, RevisionId, When, Which};
 use steadfast_core::{EntryId, ErrorKind, Timestamp};
 
-use super::requests::{chain, current, execute, get, remove, set, write_id};
+use super::requests::{chain, current, execute, get, increment, number_in, remove, set, write_id};
 use crate::conformance::PlatformHarness;
 use crate::conformance::samples::entry;
 use crate::fault::Fault;
@@ -147,6 +147,34 @@ pub fn a_deletion_without_an_answer_happens_once<H: PlatformHarness>() {
         scene.harness.release();
         assert_eq!(scene.current(), None, "{fault:?}");
         assert_eq!(scene.tombstone().revision.counter, 2, "{fault:?}");
+    }
+}
+
+/// S2 and S3: looked for and found, or sent again as the same batch; and a caller that sends it
+/// again is told the sum, while nobody else has written.
+pub fn an_increment_without_an_answer_counts_once<H: PlatformHarness>() {
+    for fault in [Fault::AppliedThenUnknown, Fault::LostThenUnknown, Fault::LateApply] {
+        let Some(mut scene) = Scene::<H>::new() else { return };
+        scene.id = entry("count");
+        for (write, sum) in [(2, 5), (3, 10)] {
+            let request = increment(&scene.id, write, 5);
+            let answer = scene.with(&[fault], &[], request.clone());
+            scene.harness.release();
+            let state = answer.expect("one batch without an answer");
+            assert_eq!(number_in(&state), sum, "{fault:?}");
+            assert_eq!(scene.current(), Some(state.clone()), "{fault:?}");
+            let again = execute(&*scene.platform, request);
+            assert_eq!(again, Ok(state), "{fault:?}");
+        }
+        // Nobody knows what became of it: sent again, it is there once in any case.
+        let request = increment(&scene.id, 4, 5);
+        let answer = scene.with(&[fault; MANY], &[], request.clone());
+        if let Err(error) = answer {
+            assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
+        }
+        scene.harness.release();
+        let again = execute(&*scene.platform, request).expect("nothing fails any more");
+        assert_eq!((number_in(&again), again.revision.counter), (15, 3), "{fault:?}");
     }
 }
 

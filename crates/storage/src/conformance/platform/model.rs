@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use steadfast_core::key::KeyScope;
 use steadfast_core::platform::{
-    EntryState, Get, Permit, PlatformError, Remove, Request, RevisionId, Set, When, Which,
+    EntryState, Get, Increment, Permit, PlatformError, Remove, Request, RevisionId, Set, When,
+    Which,
 };
-use steadfast_core::{Content, EntryId, StoreId, Timestamp};
+use steadfast_core::{Content, EntryId, JsonText, StoreId, Timestamp};
 
 /// Everything that was written, by entry.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +62,7 @@ impl Model {
         let answer = match request {
             Request::Get(get) => self.get(get).map(Wanted::Found),
             Request::Set(set) => self.set(set),
+            Request::Increment(increment) => self.increment(increment),
             Request::Remove(remove) => self.remove(remove),
         };
         answer.unwrap_or_else(Wanted::Error)
@@ -98,7 +100,7 @@ impl Model {
 
     fn set(&self, set: &Set) -> Result<Wanted, PlatformError> {
         let last = self.states(&set.entry).last();
-        if let Some(scope) = self.denied(set) {
+        if let Some(scope) = self.denied(&set.entry, &set.when, set.permit) {
             return Err(PlatformError::Denied { scope });
         }
         let is_live = last.is_some_and(|last| last.content.is_some());
@@ -114,22 +116,41 @@ impl Model {
     }
 
     /// H-83.
-    fn denied(&self, set: &Set) -> Option<KeyScope> {
-        let Permit { create_store, create, update } = set.permit;
-        let is_missing = self.states(&set.entry).is_empty();
-        let is_update = match &set.when {
+    fn denied(&self, entry: &EntryId, when: &When, permit: Permit) -> Option<KeyScope> {
+        let Permit { create_store, create, update } = permit;
+        let is_missing = self.states(entry).is_empty();
+        let is_update = match when {
             When::Missing => false,
-            When::Exists | When::Matches(_) => is_missing || self.live(&set.entry).is_some(),
-            When::Always => self.live(&set.entry).is_some(),
+            When::Exists | When::Matches(_) => is_missing || self.live(entry).is_some(),
+            When::Always => self.live(entry).is_some(),
         };
         match is_update {
             true if !update => Some(KeyScope::EntryUpdate),
             false if !create => Some(KeyScope::EntryCreate),
-            false if !create_store && !self.has_store(&set.entry.store) => {
-                Some(KeyScope::StoreCreate)
-            }
+            false if !create_store && !self.has_store(&entry.store) => Some(KeyScope::StoreCreate),
             true | false => None,
         }
+    }
+
+    /// G-42 to G-45.
+    fn increment(&self, increment: &Increment) -> Result<Wanted, PlatformError> {
+        let entry = || increment.entry.clone();
+        if let Some(scope) = self.denied(&increment.entry, &When::Always, increment.permit) {
+            return Err(PlatformError::Denied { scope });
+        }
+        let content = self.live(&increment.entry).and_then(|state| state.content.as_ref());
+        let number = content.map_or(Some(0), |content| integer(content.value.as_str()));
+        let number = number.ok_or_else(|| PlatformError::NotInteger { entry: entry() })?;
+        let sum = number + i128::from(increment.by);
+        if sum > i128::from(i64::MAX) {
+            return Err(PlatformError::SumTooLarge { entry: entry() });
+        }
+        if sum < i128::from(i64::MIN) {
+            return Err(PlatformError::SumTooSmall { entry: entry() });
+        }
+        let value = JsonText::trusted(sum.to_string());
+        let (user_ids, metadata) = (increment.user_ids.clone(), increment.metadata.clone());
+        Ok(Wanted::Written(Arc::new(Content { value, user_ids, metadata })))
     }
 
     fn remove(&self, remove: &Remove) -> Result<Wanted, PlatformError> {
@@ -138,6 +159,15 @@ impl Model {
             check_id(id, last)?;
         }
         Ok(Wanted::Deleted(last.clone()))
+    }
+}
+
+/// The integers among the values of the cases, and sums.
+fn integer(text: &str) -> Option<i128> {
+    match text {
+        "5.0" => Some(5),
+        "1e2" => Some(100),
+        _ => text.parse().ok(),
     }
 }
 

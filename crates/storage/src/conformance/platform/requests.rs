@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use steadfast_core::platform::{
-    EntryState, Get, Permit, PlatformError, Remove, Request, RevisionId, Set, When, Which,
+    EntryState, Get, Increment, Permit, PlatformError, Remove, Request, RevisionId, Set, When,
+    Which,
 };
-use steadfast_core::{Content, EntryId, ErrorKind, Revision, Timestamp, WriteId};
+use steadfast_core::{Content, EntryId, ErrorKind, Metadata, Revision, Timestamp, WriteId};
 
 use crate::conformance::history::{Answer as Told, Seen};
 use crate::conformance::samples::{ask, content_of, write_of};
@@ -33,6 +34,19 @@ pub(super) fn set_to(entry: &EntryId, write: u64, content: Arc<Content>, when: W
 pub(super) fn remove(entry: &EntryId, write: u64, matches: Option<RevisionId>) -> Request {
     let write_id = write_id(write);
     Request::Remove(Remove { entry: entry.clone(), matches, write_id })
+}
+
+pub(super) fn increment(entry: &EntryId, write: u64, by: i64) -> Request {
+    let (user_ids, metadata) = (vec![], Metadata::empty());
+    let (entry, permit, write_id) = (entry.clone(), Permit::ALL, write_id(write));
+    Request::Increment(Increment { entry, by, user_ids, metadata, permit, write_id })
+}
+
+/// The number that a state holds.
+#[track_caller]
+pub(super) fn number_in(state: &EntryState) -> i64 {
+    let content = state.content.as_ref().expect("nothing is deleted here");
+    content.value.as_str().parse().expect("the value is a number")
 }
 
 /// Ids as callers make them: all bits are used.
