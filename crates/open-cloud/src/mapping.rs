@@ -6,11 +6,15 @@
 
 use steadfast_core::ErrorKind;
 use steadfast_core::json::JsonError;
-use steadfast_core::platform::PlatformError;
+use steadfast_core::platform::{AmountError, PlatformError};
 
 use crate::error::{V1Code, V1Error, V2Code, V2Error};
 use crate::path::PathError;
 use crate::query::QueryError;
+
+const NOT_INTEGER: &str = "The entry does not hold an integer. Nothing was written.";
+const SUM_TOO_LARGE: &str = "The sum is larger than 9223372036854775807. Nothing was written.";
+const SUM_TOO_SMALL: &str = "The sum is smaller than -9223372036854775808. Nothing was written.";
 
 /// A refused request, as v1 says it.
 ///
@@ -30,6 +34,15 @@ pub fn v1(error: &PlatformError) -> V1Error {
         ),
         PlatformError::Exists { .. } => conflict("The entry exists."),
         PlatformError::Mismatch { .. } => conflict("The entry is at another version."),
+        PlatformError::NotInteger { .. } => {
+            V1Error::new(V1Code::ExistingValueNotNumeric, NOT_INTEGER)
+        }
+        PlatformError::SumTooLarge { .. } => {
+            V1Error::new(V1Code::IncrementValueTooLarge, SUM_TOO_LARGE)
+        }
+        PlatformError::SumTooSmall { .. } => {
+            V1Error::new(V1Code::IncrementValueTooSmall, SUM_TOO_SMALL)
+        }
         PlatformError::Denied { scope } => {
             V1Error::new(V1Code::InsufficientScope, format!("The scope `{scope}` is missing."))
         }
@@ -78,6 +91,9 @@ pub fn v2(error: &PlatformError) -> V2Error {
         PlatformError::Mismatch { .. } => {
             V2Error::new(V2Code::Aborted, "The entry is at another revision.")
         }
+        PlatformError::NotInteger { .. } => V2Error::invalid(NOT_INTEGER),
+        PlatformError::SumTooLarge { .. } => V2Error::invalid(SUM_TOO_LARGE),
+        PlatformError::SumTooSmall { .. } => V2Error::invalid(SUM_TOO_SMALL),
         PlatformError::Denied { scope } => {
             V2Error::new(V2Code::PermissionDenied, format!("The scope `{scope}` is missing."))
         }
@@ -110,6 +126,19 @@ pub fn v2_kind(kind: ErrorKind) -> V2Error {
     V2Error::new(code, kind_text(kind))
 }
 
+/// A v1 amount that was refused. The list has no code for one that is no integer.
+pub fn v1_amount(error: AmountError) -> V1Error {
+    let message = error.to_string().into();
+    let code = match error {
+        AmountError::NotInteger => {
+            return V1Error { message, ..v1_kind(ErrorKind::Invalid) };
+        }
+        AmountError::TooLarge => V1Code::IncrementValueTooLarge,
+        AmountError::TooSmall => V1Code::IncrementValueTooSmall,
+    };
+    V1Error::new(code, message)
+}
+
 /// A v1 value that was refused.
 pub fn v1_content(error: &JsonError) -> V1Error {
     let code = match error {
@@ -123,6 +152,12 @@ pub fn v1_content(error: &JsonError) -> V1Error {
 
 impl From<PathError> for V2Error {
     fn from(error: PathError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<AmountError> for V2Error {
+    fn from(error: AmountError) -> Self {
         Self::invalid(error.to_string())
     }
 }

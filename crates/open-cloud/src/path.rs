@@ -9,6 +9,7 @@
 //!   …/entries/my@id@08D9….01      id `my@id`, that revision
 //!   …/entries/k%40r2              id `k@r2`; if there is none, id `k` at revision `r2`
 //!   …/entries/a:b:listRevisions   id `a:b`, the verb `listRevisions`
+//!   …/entries/k@r2:increment      id `k@r2`, the verb `increment`
 //! ```
 
 use steadfast_core::id::NameError;
@@ -23,6 +24,7 @@ const ALL_SCOPES: &str = "-";
 
 const V1_PREFIX: &str = "/datastores/v1/universes/";
 const V1_ENTRY: &str = "standard-datastores/datastore/entries/entry";
+const V1_INCREMENT: &str = "standard-datastores/datastore/entries/entry/increment";
 const V2_PREFIX: &str = "/cloud/v2/universes/";
 
 /// What a path names, before its parts are read.
@@ -30,6 +32,11 @@ const V2_PREFIX: &str = "/cloud/v2/universes/";
 pub enum Endpoint<'a> {
     /// v1 `…/standard-datastores/datastore/entries/entry`: which entry, the query says.
     V1Entry {
+        /// The universe, as it stands in the path.
+        universe: &'a str,
+    },
+    /// v1 `…/standard-datastores/datastore/entries/entry/increment`, as above.
+    V1Increment {
         /// The universe, as it stands in the path.
         universe: &'a str,
     },
@@ -97,7 +104,11 @@ impl<'a> Endpoint<'a> {
     pub fn find(path: &'a str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix(V1_PREFIX) {
             let (universe, rest) = rest.split_once('/')?;
-            return (rest == V1_ENTRY).then_some(Self::V1Entry { universe });
+            return match rest {
+                V1_ENTRY => Some(Self::V1Entry { universe }),
+                V1_INCREMENT => Some(Self::V1Increment { universe }),
+                _ => None,
+            };
         }
         let rest = path.strip_prefix(V2_PREFIX)?;
         let (universe, rest) = rest.split_once('/')?;
@@ -141,6 +152,13 @@ impl EntrySegment<'_> {
             (_, "listRevisions") => Some(Verb::ListRevisions),
             _ => None,
         }
+    }
+
+    /// The part in front of the verb; all of it if there is none.
+    #[must_use]
+    pub fn without_verb(&self) -> Self {
+        let before = self.0.rsplit_once(':').filter(|_| self.verb().is_some());
+        Self(before.map_or(self.0, |(id, _)| id))
     }
 
     /// The whole part as an id: the way of every write. An update of `k@rev` is one of the entry of

@@ -9,12 +9,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use serde::Serialize;
-use steadfast_core::platform::EntryState;
+use steadfast_core::platform::{EntryState, parse_amount};
 use steadfast_core::row::{Content, Metadata};
 use steadfast_core::{Limits, UserId};
 
 use crate::error::{V1Code, V1Error};
-use crate::time;
+use crate::{mapping, time};
 
 /// Request and response: the users whose data the entry holds.
 pub const USER_IDS: &str = "roblox-entry-userids";
@@ -77,6 +77,14 @@ pub fn attributes(header: Option<&[u8]>, limits: &Limits) -> Result<Metadata, V1
         return Ok(Metadata::empty());
     }
     Metadata::parse(text, limits).map_err(|error| invalid(error.to_string()))
+}
+
+/// Reads the amount of an increment: 1 if none is given (H-85).
+///
+/// # Errors
+/// Not an integer, or beyond the range of `i64`.
+pub fn amount(text: Option<&str>) -> Result<i64, V1Error> {
+    text.map_or(Ok(1), |text| parse_amount(text).map_err(mapping::v1_amount))
 }
 
 /// Compares the body of a write with its checksum, if it came with one (H-97).

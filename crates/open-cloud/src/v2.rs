@@ -1,4 +1,4 @@
-//! The `DataStoreEntry` of v2, in and out.
+//! The `DataStoreEntry` of v2, in and out, and the body of an increment.
 //!
 //! The value is one member of the body and is passed through byte for byte in both directions.
 //! Going in, only `value`, `users`, `attributes` and `etag` count: what the service fills in is
@@ -11,7 +11,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::Serialize;
 use serde_json::value::RawValue;
-use steadfast_core::platform::EntryState;
+use steadfast_core::platform::{EntryState, parse_amount};
 use steadfast_core::row::Metadata;
 use steadfast_core::{JsonText, Limits, UserId};
 
@@ -43,23 +43,57 @@ impl EntryInput {
     /// # Errors
     /// `INVALID_ARGUMENT`, with what is wrong.
     pub fn parse(body: &[u8], limits: &Limits) -> Result<Self, V2Error> {
-        let text =
-            std::str::from_utf8(body).map_err(|_| V2Error::invalid("The body is not UTF-8."))?;
-        let members: Members<'_> = serde_json::from_str(text)
-            .map_err(|error| V2Error::invalid(format!("The body is not an entry: {error}.")))?;
+        let members = members(body, "an entry")?;
         let value =
             members.value.ok_or_else(|| V2Error::invalid("The value field is required."))?;
         let value = JsonText::parse(value.get().as_bytes(), limits)
             .map_err(|error| V2Error::invalid(format!("The value is refused: {error}.")))?;
-        let metadata = match members.attributes.filter(|raw| raw.get() != "null") {
-            None => Metadata::empty(),
-            Some(raw) => Metadata::parse(raw.get(), limits).map_err(|error| {
-                V2Error::invalid(format!("The attributes are refused: {error}."))
-            })?,
-        };
+        let metadata = metadata(members.attributes, limits)?;
         let user_ids = user_ids(&members.users.unwrap_or_default(), limits)?;
         let etag = members.etag.filter(|etag| !etag.is_empty());
         Ok(Self { value, user_ids, metadata, etag })
+    }
+}
+
+/// What a client wrote into the body of an increment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncrementInput {
+    /// How much is added. The schema says `number`, its text says that it is an integer: `3.0` is
+    /// one, as typed clients write it, and `2.5` is not.
+    pub amount: i64,
+    /// The users whose data the entry holds; none if the member is missing.
+    pub user_ids: Vec<UserId>,
+    /// Small attributes; none if the member is missing.
+    pub metadata: Metadata,
+}
+
+impl IncrementInput {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, with what is wrong.
+    pub fn parse(body: &[u8], limits: &Limits) -> Result<Self, V2Error> {
+        let members = members(body, "an increment")?;
+        let amount = members.amount.filter(|raw| raw.get() != "null");
+        let amount = amount.ok_or_else(|| V2Error::invalid("The amount field is required."))?;
+        let amount = parse_amount(amount.get())?;
+        let metadata = metadata(members.attributes, limits)?;
+        let user_ids = user_ids(&members.users.unwrap_or_default(), limits)?;
+        Ok(Self { amount, user_ids, metadata })
+    }
+}
+
+fn members<'a>(body: &'a [u8], what: &str) -> Result<Members<'a>, V2Error> {
+    let text = std::str::from_utf8(body).map_err(|_| V2Error::invalid("The body is not UTF-8."))?;
+    serde_json::from_str(text)
+        .map_err(|error| V2Error::invalid(format!("The body is not {what}: {error}.")))
+}
+
+fn metadata(attributes: Option<&RawValue>, limits: &Limits) -> Result<Metadata, V2Error> {
+    match attributes.filter(|raw| raw.get() != "null") {
+        None => Ok(Metadata::empty()),
+        Some(raw) => Metadata::parse(raw.get(), limits)
+            .map_err(|error| V2Error::invalid(format!("The attributes are refused: {error}."))),
     }
 }
 
@@ -87,6 +121,7 @@ fn user_ids(users: &[String], limits: &Limits) -> Result<Vec<UserId>, V2Error> {
 #[derive(Default)]
 struct Members<'a> {
     value: Option<&'a RawValue>,
+    amount: Option<&'a RawValue>,
     attributes: Option<&'a RawValue>,
     users: Option<Vec<String>>,
     etag: Option<String>,
@@ -120,6 +155,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
             match &*name {
                 // An explicit null must come out as the value it is, so it is not an `Option`.
                 "value" => members.value = Some(map.next_value()?),
+                "amount" => members.amount = Some(map.next_value()?),
                 "attributes" => members.attributes = Some(map.next_value()?),
                 "users" => members.users = map.next_value()?,
                 "etag" => members.etag = map.next_value()?,

@@ -3,7 +3,7 @@
 use http::Method;
 use steadfast_core::ApiKeyId;
 use steadfast_open_cloud::Endpoint;
-use steadfast_open_cloud::path::{EntrySegment, Parent};
+use steadfast_open_cloud::path::{EntrySegment, Parent, Verb};
 
 /// A part of the server with error bodies of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,7 @@ pub(crate) enum Call<'a> {
 pub(crate) enum V1Call<'a> {
     Get { universe: &'a str },
     Set { universe: &'a str },
+    Increment { universe: &'a str },
     Delete { universe: &'a str },
 }
 
@@ -68,6 +69,8 @@ pub(crate) enum V2Call<'a> {
     Create(Parent<'a>),
     Get(Parent<'a>, EntrySegment<'a>),
     Update(Parent<'a>, EntrySegment<'a>),
+    /// Of what stands before the verb.
+    Increment(Parent<'a>, EntrySegment<'a>),
     Delete(Parent<'a>, EntrySegment<'a>),
 }
 
@@ -116,10 +119,18 @@ impl<'a> Call<'a> {
             (Some(Endpoint::V1Entry { universe }), &Method::DELETE) => {
                 Self::V1(V1Call::Delete { universe })
             }
+            (Some(Endpoint::V1Increment { universe }), &Method::POST) => {
+                Self::V1(V1Call::Increment { universe })
+            }
             (Some(Endpoint::V2Entries(parent)), &Method::POST) => Self::V2(V2Call::Create(parent)),
             // `…:listRevisions` is another call, not an entry of that name.
             (Some(Endpoint::V2Entry(parent, id)), &Method::GET) if id.verb().is_none() => {
                 Self::V2(V2Call::Get(parent, id))
+            }
+            (Some(Endpoint::V2Entry(parent, id)), &Method::POST)
+                if id.verb() == Some(Verb::Increment) =>
+            {
+                Self::V2(V2Call::Increment(parent, id.without_verb()))
             }
             (Some(Endpoint::V2Entry(parent, id)), &Method::PATCH) => {
                 Self::V2(V2Call::Update(parent, id))
@@ -134,7 +145,10 @@ impl<'a> Call<'a> {
     /// The path with placeholders, as metrics show it.
     pub(crate) fn template(&self) -> &'static str {
         match self {
-            Self::V1(_) => {
+            Self::V1(V1Call::Increment { .. }) => {
+                "/datastores/v1/universes/{universe}/standard-datastores/datastore/entries/entry/increment"
+            }
+            Self::V1(V1Call::Get { .. } | V1Call::Set { .. } | V1Call::Delete { .. }) => {
                 "/datastores/v1/universes/{universe}/standard-datastores/datastore/entries/entry"
             }
             Self::V2(V2Call::Create(_)) => {
@@ -142,6 +156,9 @@ impl<'a> Call<'a> {
             }
             Self::V2(V2Call::Get(..) | V2Call::Update(..) | V2Call::Delete(..)) => {
                 "/cloud/v2/universes/{universe}/data-stores/{store}/entries/{entry}"
+            }
+            Self::V2(V2Call::Increment(..)) => {
+                "/cloud/v2/universes/{universe}/data-stores/{store}/entries/{entry}:increment"
             }
             Self::Admin(AdminCall::KeyCreate | AdminCall::KeyList) => "/steadfast/v1/admin/keys",
             Self::Admin(AdminCall::KeyRevoke(_)) => "/steadfast/v1/admin/keys/{key}",
@@ -206,11 +223,16 @@ mod tests {
     #[test]
     fn the_table_of_routes() {
         let entry = format!("{V2}/k");
+        let (v1_increment, v2_increment) =
+            (format!("{V1}/increment"), format!("{entry}:increment"));
         let key = format!("/steadfast/v1/admin/keys/{:032x}", 7);
         let routes = [
             (V1, "GET POST DELETE"),
+            (&v1_increment, "POST"),
             (V2, "POST"),
             (&entry, "GET PATCH DELETE"),
+            // A write of the key spells it literally (H-40).
+            (&v2_increment, "POST PATCH DELETE"),
             ("/steadfast/v1/admin/keys", "GET POST"),
             (&key, "DELETE"),
             ("/steadfast/v1/admin/status", "GET"),
@@ -229,13 +251,15 @@ mod tests {
 
     #[test]
     fn h_08_a_verb_is_not_an_entry() {
-        let find = |method: Method, id: &str| {
+        let is_none = |method: Method, id: &str| {
             let path = format!("{V2}/{id}");
             Call::find(&method, &path) == Call::None
         };
-        assert!(find(Method::GET, "k:listRevisions"));
-        assert!(find(Method::POST, "k:increment"));
-        assert!(!find(Method::GET, "k%3AlistRevisions"));
-        assert!(!find(Method::GET, "a:b"));
+        assert!(is_none(Method::GET, "k:listRevisions"));
+        assert!(is_none(Method::POST, "k:listRevisions"));
+        assert!(is_none(Method::GET, "k:increment"));
+        assert!(is_none(Method::POST, "k%3Aincrement"));
+        assert!(!is_none(Method::GET, "k%3AlistRevisions"));
+        assert!(!is_none(Method::GET, "a:b"));
     }
 }

@@ -1,4 +1,4 @@
-//! Open Cloud v1: get, set and delete one entry (H-82 to H-84, H-90 to H-101).
+//! Open Cloud v1: get, set, increment and delete one entry (H-82 to H-85, H-90 to H-101).
 
 use std::sync::Arc;
 
@@ -9,13 +9,15 @@ use hyper::body::Body;
 use steadfast_core::id::NameError;
 use steadfast_core::key::{ApiKey, KeyScope};
 use steadfast_core::platform::{
-    EntryState, Get, Permit, PlatformError, Remove, Request, RevisionId, Set, When, Which,
+    EntryState, Get, Increment, Permit, PlatformError, Remove, Request, RevisionId, Set, When,
+    Which,
 };
-use steadfast_core::row::Content;
-use steadfast_core::{EntryId, EntryKey, JsonText, Limits, Scope, StoreId, StoreName};
+use steadfast_core::row::{Content, Metadata};
+use steadfast_core::{EntryId, EntryKey, JsonText, Limits, Scope, StoreId, StoreName, UserId};
 use steadfast_open_cloud::path::parse_universe;
 use steadfast_open_cloud::v1::{
-    ATTRIBUTES, CONTENT_MD5, EntryVersion, USER_IDS, attributes, check_md5, entry_headers, user_ids,
+    ATTRIBUTES, CONTENT_MD5, EntryVersion, USER_IDS, amount, attributes, check_md5, entry_headers,
+    user_ids,
 };
 use steadfast_open_cloud::{Query, QueryError, V1Code, V1Error, mapping};
 
@@ -40,6 +42,7 @@ where
     let answer = match call {
         V1Call::Get { universe } => get(app, key, universe, &query).await,
         V1Call::Set { universe } => set(app, key, universe, &query, parts, body).await,
+        V1Call::Increment { universe } => increment(app, key, universe, &query, parts).await,
         V1Call::Delete { universe } => delete(app, key, universe, &query).await,
     };
     answer.unwrap_or_else(|error| error.reply().into())
@@ -68,9 +71,7 @@ where
     let entry = read_entry(universe, query, limits)?;
     let permit = permit(key, &entry.store)?;
     let when = read_condition(query)?;
-    let user_ids = user_ids(one_header(&parts.headers, USER_IDS, V1Code::InvalidUserIds)?, limits)?;
-    let metadata =
-        attributes(one_header(&parts.headers, ATTRIBUTES, V1Code::InvalidAttributes)?, limits)?;
+    let (user_ids, metadata) = read_tags(&parts.headers, limits)?;
     if !body.is_declared() {
         return Err(V1Error::new(V1Code::ContentLengthRequired, "The body is missing."));
     }
@@ -92,6 +93,27 @@ where
         Ok(state) => Ok(Reply::json(StatusCode::OK, EntryVersion::of(&state).body())),
         Err(error) => refused(&error, may_read),
     }
+}
+
+/// Adds to the number of an entry (H-85). There is no body to be read; a checksum is ignored, since
+/// clients send one of the amount (client rule 7).
+async fn increment(
+    app: &App,
+    key: &ApiKey,
+    universe: &str,
+    query: &Query,
+    parts: &Parts,
+) -> Result<Reply, V1Error> {
+    let limits = app.steadfast().limits();
+    let entry = read_entry(universe, query, limits)?;
+    let permit = permit(key, &entry.store)?;
+    let by = amount(query.get("incrementBy").map_err(|error| invalid(&error))?)?;
+    let (user_ids, metadata) = read_tags(&parts.headers, limits)?;
+    let write_id = app.steadfast().new_write_id();
+    let increment = Increment { entry, by, user_ids, metadata, permit, write_id };
+    let request = Request::Increment(increment);
+    let state = app.execute(request, app.deadline()).await.map_err(|error| mapping::v1(&error))?;
+    Ok(value(StatusCode::OK, &state).unwrap_or_else(|| not_found(&state).reply().into()))
 }
 
 async fn delete(app: &App, key: &ApiKey, universe: &str, query: &Query) -> Result<Reply, V1Error> {
@@ -135,7 +157,7 @@ fn require(key: &ApiKey, scope: KeyScope, store: &StoreId) -> Result<(), V1Error
     Err(mapping::v1(&PlatformError::Denied { scope }))
 }
 
-/// What a set may do (H-83). A key that may write neither way is refused before anything is looked
+/// What a set or an increment may do (H-83). A key that may write neither way is refused before anything is looked
 /// up, so that it learns nothing about the entry.
 fn permit(key: &ApiKey, store: &StoreId) -> Result<Permit, V1Error> {
     let permit = Permit {
@@ -180,12 +202,8 @@ fn read_entry(universe: &str, query: &Query, limits: &Limits) -> Result<EntryId,
 
 /// What must hold of the entry (H-94, H-95).
 fn read_condition(query: &Query) -> Result<When, V1Error> {
-    let invalid = |error: QueryError| V1Error {
-        message: error.to_string().into(),
-        ..mapping::v1_kind(steadfast_core::ErrorKind::Invalid)
-    };
-    let version = query.get("matchVersion").map_err(invalid)?;
-    match (version, query.flag("exclusiveCreate").map_err(invalid)?) {
+    let version = query.get("matchVersion").map_err(|error| invalid(&error))?;
+    match (version, query.flag("exclusiveCreate").map_err(|error| invalid(&error))?) {
         (None, false) => Ok(When::Always),
         (None, true) => Ok(When::Missing),
         (Some(version), false) => Ok(When::Matches(RevisionId::from_client(version))),
@@ -194,6 +212,19 @@ fn read_condition(query: &Query) -> Result<When, V1Error> {
             "`exclusiveCreate` and `matchVersion` cannot both be set.",
         )),
     }
+}
+
+/// A parameter for whose faults the list has no code.
+fn invalid(error: &QueryError) -> V1Error {
+    let message = error.to_string().into();
+    V1Error { message, ..mapping::v1_kind(steadfast_core::ErrorKind::Invalid) }
+}
+
+/// The user ids and attributes that the headers of a write name.
+fn read_tags(headers: &HeaderMap, limits: &Limits) -> Result<(Vec<UserId>, Metadata), V1Error> {
+    let user_ids = user_ids(one_header(headers, USER_IDS, V1Code::InvalidUserIds)?, limits)?;
+    let metadata = attributes(one_header(headers, ATTRIBUTES, V1Code::InvalidAttributes)?, limits)?;
+    Ok((user_ids, metadata))
 }
 
 /// A header that stands at most once: with several, nobody could say which one counts.

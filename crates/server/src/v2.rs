@@ -1,4 +1,4 @@
-//! Open Cloud v2: create, get, update and delete one entry (H-35 to H-41, H-45).
+//! Open Cloud v2: create, get, update, increment and delete one entry (H-35 to H-42, H-45).
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use http::request::Parts;
 use hyper::body::Body;
 use steadfast_core::key::{ApiKey, KeyScope};
 use steadfast_core::platform::{
-    EntryState, Get, Permit, PlatformError, Remove, Request, RevisionId, Set, When,
+    EntryState, Get, Increment, Permit, PlatformError, Remove, Request, RevisionId, Set, When,
 };
 use steadfast_core::row::Content;
 use steadfast_core::{EntryId, EntryKey, ErrorKind, StoreId};
 use steadfast_open_cloud::path::{EntrySegment, Parent};
-use steadfast_open_cloud::v2::{EntryInput, entry_body};
+use steadfast_open_cloud::v2::{EntryInput, IncrementInput, entry_body};
 use steadfast_open_cloud::{PathError, Query, V2Code, V2Error, mapping};
 use tracing::error;
 
-use crate::body::{Held, Incoming};
+use crate::body::{Held, Incoming, ReadBody};
 use crate::edge::Edge;
 use crate::reply::Reply;
 use crate::route::V2Call;
@@ -40,6 +40,9 @@ where
         V2Call::Get(parent, segment) => get(app, key, parent, segment).await,
         V2Call::Update(parent, segment) => {
             update(app, key, (parent, segment), &query, parts, body).await
+        }
+        V2Call::Increment(parent, segment) => {
+            increment(app, key, (parent, segment), parts, body).await
         }
         V2Call::Delete(parent, segment) => delete(app, key, parent, segment, &query).await,
     };
@@ -129,6 +132,35 @@ where
     write(app, EntryId { store, scope, key: id }, input, when, permit).await
 }
 
+/// Adds to the number of an entry. Whether that makes it or changes it, a key needs both rights
+/// (H-42), and the third where the data store is new.
+async fn increment<B>(
+    app: &App,
+    key: &ApiKey,
+    (parent, segment): (Parent<'_>, EntrySegment<'_>),
+    parts: &Parts,
+    body: &mut Incoming<B>,
+) -> Result<Reply, V2Error>
+where
+    B: Body<Data = Bytes> + Send + Unpin,
+{
+    let limits = app.steadfast().limits();
+    let (store, scope) = parent.read(limits)?;
+    require(key, KeyScope::EntryCreate, &store)?;
+    require(key, KeyScope::EntryUpdate, &store)?;
+    let id = segment.literal(limits)?;
+    let read = read_json(app, parts, body).await?;
+    let IncrementInput { amount, user_ids, metadata } =
+        IncrementInput::parse(read.bytes(), limits)?;
+    let create_store = key.allows_in(KeyScope::StoreCreate, &store);
+    let permit = Permit { create_store, create: true, update: true };
+    let (entry, write_id) = (EntryId { store, scope, key: id }, app.steadfast().new_write_id());
+    let increment = Increment { entry, by: amount, user_ids, metadata, permit, write_id };
+    let request = Request::Increment(increment);
+    let state = app.execute(request, app.deadline()).await.map_err(|error| mapping::v2(&error))?;
+    show(&state)
+}
+
 async fn delete(
     app: &App,
     key: &ApiKey,
@@ -155,12 +187,19 @@ async fn read_input<B>(
 where
     B: Body<Data = Bytes> + Send + Unpin,
 {
+    let read = read_json(app, parts, body).await?;
+    let input = EntryInput::parse(read.bytes(), app.steadfast().limits())?;
+    Ok((input, read.into_held()))
+}
+
+async fn read_json<B>(app: &App, parts: &Parts, body: &mut Incoming<B>) -> Result<ReadBody, V2Error>
+where
+    B: Body<Data = Bytes> + Send + Unpin,
+{
     if !is_json(parts) {
         return Err(V2Error::invalid("The content type is not `application/json`."));
     }
-    let read = app.read_body(body).await.map_err(Edge::v2)?;
-    let input = EntryInput::parse(read.bytes(), app.steadfast().limits())?;
-    Ok((input, read.into_held()))
+    app.read_body(body).await.map_err(Edge::v2)
 }
 
 async fn write(

@@ -42,6 +42,9 @@ fn every_error() -> Vec<PlatformError> {
         PlatformError::TimeOutOfRange,
         PlatformError::Exists { current: current.clone() },
         PlatformError::Mismatch { current },
+        PlatformError::NotInteger { entry: entry.clone() },
+        PlatformError::SumTooLarge { entry: entry.clone() },
+        PlatformError::SumTooSmall { entry: entry.clone() },
         PlatformError::Denied { scope: KeyScope::EntryCreate },
         PlatformError::Corrupt { row: RowKey::Entry(entry.clone()) },
         PlatformError::Busy { entry: entry.clone(), limit: 64 },
@@ -88,6 +91,15 @@ fn the_table_of_platform_errors() {
     Mismatch (conflict)
       v1 412 {"error":"FAILED_PRECONDITION","message":"The entry is at another version.","errorDetails":[]}
       v2 409 {"code":"ABORTED","message":"The entry is at another revision."}
+    NotInteger (invalid)
+      v1 400 {"error":"INVALID_ARGUMENT","message":"The entry does not hold an integer. Nothing was written.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"ExistingValueNotNumeric"}]}
+      v2 400 {"code":"INVALID_ARGUMENT","message":"The entry does not hold an integer. Nothing was written."}
+    SumTooLarge (invalid)
+      v1 400 {"error":"INVALID_ARGUMENT","message":"The sum is larger than 9223372036854775807. Nothing was written.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"IncrementValueTooLarge"}]}
+      v2 400 {"code":"INVALID_ARGUMENT","message":"The sum is larger than 9223372036854775807. Nothing was written."}
+    SumTooSmall (invalid)
+      v1 400 {"error":"INVALID_ARGUMENT","message":"The sum is smaller than -9223372036854775808. Nothing was written.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"IncrementValueTooSmall"}]}
+      v2 400 {"code":"INVALID_ARGUMENT","message":"The sum is smaller than -9223372036854775808. Nothing was written."}
     Denied (denied)
       v1 403 {"error":"INSUFFICIENT_SCOPE","message":"The scope `universe-datastores.objects:create` is missing.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"InsufficientScope"}]}
       v2 403 {"code":"PERMISSION_DENIED","message":"The scope `universe-datastores.objects:create` is missing."}

@@ -53,7 +53,8 @@ fn paths_of_no_call_are_not_found() {
         "/",
         "/datastores/v1/universes/1/standard-datastores",
         "/datastores/v1/universes/1/standard-datastores/datastore/entries",
-        "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry/increment",
+        "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry/increment/",
+        "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry/increment/x",
         "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry/",
         "/cloud/v2/universes/1/data-stores",
         "/cloud/v2/universes/1/data-stores/s",
@@ -66,6 +67,8 @@ fn paths_of_no_call_are_not_found() {
     }
     let path = "/datastores/v1/universes/x1/standard-datastores/datastore/entries/entry";
     assert_eq!(Endpoint::find(path), Some(Endpoint::V1Entry { universe: "x1" }));
+    let path = format!("{path}/increment");
+    assert_eq!(Endpoint::find(&path), Some(Endpoint::V1Increment { universe: "x1" }));
 }
 
 #[test]
@@ -170,6 +173,25 @@ fn h_08_only_known_verbs_behind_the_last_colon_count() {
     assert_eq!(verb("k:listRevisions"), Some(Verb::ListRevisions));
     assert_eq!(verb("a:b"), None);
     assert_eq!(verb("k%3Aincrement"), None);
+}
+
+#[test]
+fn h_42_what_stands_before_a_verb_is_the_id_marks_and_all() {
+    for (id, expected) in [
+        ("cnt:increment", "cnt"),
+        ("a:b:increment", "a:b"),
+        ("k:increment:increment", "k:increment"),
+        ("k@r2:increment", "k@r2"),
+        ("a/b%3Ac%40latest:increment", "a/b:c@latest"),
+        ("k%3Aincrement", "k:increment"),
+        ("a:b", "a:b"),
+    ] {
+        let path = format!("/cloud/v2/universes/1/data-stores/s/scopes/x/entries/{id}");
+        let key = segment(&path).without_verb().literal(&Limits::roblox());
+        assert_eq!(key.unwrap().as_str(), expected, "{id}");
+    }
+    let empty = segment("/cloud/v2/universes/1/data-stores/s/entries/:increment");
+    assert!(empty.without_verb().literal(&Limits::roblox()).is_err());
 }
 
 proptest! {

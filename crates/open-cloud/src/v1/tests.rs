@@ -146,3 +146,30 @@ proptest! {
         drop(check_md5(Some(&bytes), b""));
     }
 }
+
+#[test]
+fn h_85_an_amount_is_a_whole_number_of_64_bits_and_one_if_it_is_missing() {
+    for (text, expected) in [
+        (None, 1),
+        (Some("5"), 5),
+        (Some("-3"), -3),
+        (Some("0"), 0),
+        (Some("5.0"), 5),
+        (Some("9223372036854775807"), i64::MAX),
+        (Some("-9223372036854775808"), i64::MIN),
+    ] {
+        assert_eq!(amount(text), Ok(expected), "{text:?}");
+    }
+    for (text, code) in [
+        ("9223372036854775808", Some(V1Code::IncrementValueTooLarge)),
+        ("1e400", Some(V1Code::IncrementValueTooLarge)),
+        ("-9223372036854775809", Some(V1Code::IncrementValueTooSmall)),
+        ("2.5", None),
+        ("x", None),
+        (" 5", None),
+        ("+5", None),
+    ] {
+        let error = amount(Some(text)).unwrap_err();
+        assert_eq!((error.status, error.code), (400, code), "{text}");
+    }
+}

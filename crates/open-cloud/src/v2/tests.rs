@@ -75,6 +75,50 @@ fn the_value_is_kept_byte_for_byte() {
     }
 }
 
+fn parse_increment(body: &str) -> Result<IncrementInput, V2Error> {
+    IncrementInput::parse(body.as_bytes(), &Limits::roblox())
+}
+
+#[test]
+fn h_42_an_increment_has_amount_users_and_attributes() {
+    let body = r#"{"amount":3,"users":["users/9"],"attributes":{ "k": "v" },"value":7,"x":[]}"#;
+    let input = parse_increment(body).unwrap();
+    assert_eq!((input.amount, input.user_ids), (3, vec![UserId::Number(9)]));
+    assert_eq!(input.metadata.as_str(), r#"{"k":"v"}"#);
+    let input = parse_increment(r#"{"amount":-0.0,"users":null,"attributes":null}"#).unwrap();
+    assert_eq!(input, parse_increment(r#"{"amount":0}"#).unwrap());
+    assert!(input.user_ids.is_empty() && input.metadata.is_empty());
+}
+
+#[test]
+fn client_rule_27_an_amount_is_a_whole_number_however_it_is_written() {
+    let amount = |text: &str| parse_increment(&format!("{{\"amount\":{text}}}"));
+    for (text, expected) in
+        [("3.0", 3), ("1e2", 100), ("9223372036854775807", i64::MAX), ("-1", -1)]
+    {
+        assert_eq!(amount(text).unwrap().amount, expected, "{text}");
+    }
+    for text in [
+        "2.5",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "1e400",
+        "\"3\"",
+        "null",
+        "true",
+        "[1]",
+        "1,\"amount\":1",
+        "1,\"users\":[\"9\"]",
+        "1,\"users\":[\"users/1\",\"users/2\",\"users/3\",\"users/4\",\"users/5\"]",
+        "1,\"attributes\":[]",
+    ] {
+        assert_eq!(amount(text).unwrap_err().code, V2Code::InvalidArgument, "{text}");
+    }
+    for body in ["{}", "", "5", "[]", "{\"Amount\":5}", "{\"amount\":}"] {
+        assert_eq!(parse_increment(body).unwrap_err().code, V2Code::InvalidArgument, "{body}");
+    }
+}
+
 #[test]
 fn output_only_and_unknown_members_are_ignored() {
     let body = r#"{"path":"x","createTime":5,"revisionId":[],"state":"DELETED","id":{},"other":{"a":1,"a":2},"value":7,"Value":8}"#;

@@ -15,6 +15,7 @@ mod client;
 mod faults;
 mod hardening;
 mod http2;
+mod increments;
 mod limits;
 mod parsing;
 mod rights;

@@ -5,7 +5,7 @@ use steadfast_core::key::{KeyScope, Only};
 use steadfast_core::{StoreName, Timestamp, UniverseId};
 
 use crate::client::{Answer, Call, V1, V2};
-use crate::world::{World, new_key, v1, v2};
+use crate::world::{World, new_key, v1, v1_increment, v2};
 
 use KeyScope::{Admin, EntryCreate, EntryDelete, EntryRead, EntryUpdate, StoreCreate};
 
@@ -28,6 +28,9 @@ fn calls(key: &str) -> Vec<(Call, Vec<KeyScope>)> {
             vec![EntryUpdate],
         ),
         (Call::new("DELETE", &v2(key)), vec![EntryDelete]),
+        (Call::new("POST", &v1_increment(key)), vec![EntryCreate, EntryUpdate]),
+        // Two scopes are needed, so no single one will do.
+        (Call::new("POST", &v2(&format!("{key}:increment"))).json(r#"{"amount":1}"#), vec![]),
     ]
 }
 

@@ -277,7 +277,8 @@ async fn other_paths_and_methods_are_not_found() {
     for (method, path) in [
         ("GET", base.to_owned()),
         ("GET", format!("{base}/datastore/entries?datastoreName=S")),
-        ("POST", format!("{base}/datastore/entries/entry/increment?datastoreName=S&entryKey=k")),
+        ("GET", format!("{base}/datastore/entries/entry/increment?datastoreName=S&entryKey=k")),
+        ("POST", format!("{base}/datastore/entries/entry/increment/?datastoreName=S&entryKey=k")),
         ("GET", format!("{base}/datastore/entries/entry/versions?datastoreName=S&entryKey=k")),
         ("PUT", v1("S", "k")),
         ("OPTIONS", v1("S", "k")),

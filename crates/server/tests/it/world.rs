@@ -144,6 +144,11 @@ pub(crate) fn v1(store: &str, key: &str) -> String {
     format!("{V1}?datastoreName={store}&entryKey={key}")
 }
 
+/// The v1 path of an increment of an entry of the store `S`.
+pub(crate) fn v1_increment(key: &str) -> String {
+    format!("{V1}/increment?datastoreName=S&entryKey={key}")
+}
+
 /// The v2 path of an entry of the store `S`.
 pub(crate) fn v2(key: &str) -> String {
     format!("{V2}/{key}")
