@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use steadfast_core::key::KeyScope;
+use steadfast_core::platform::parse_amount;
 use steadfast_core::{ApiKeyId, Limits, UniverseId};
 
 use crate::duration::parse_duration;
@@ -160,6 +161,8 @@ pub(crate) enum Entry {
     Get(EntryGet),
     /// Write an entry: its value, users and attributes are replaced together.
     Set(EntrySet),
+    /// Add to the number that an entry holds, and print the sum. Users and attributes are replaced.
+    Increment(EntryIncrement),
     /// Remove an entry. Its earlier versions stay readable.
     Remove(EntryRemove),
 }
@@ -219,6 +222,25 @@ pub(crate) struct EntrySet {
     /// Only if the entry does not exist.
     #[arg(long, conflicts_with = "if_version")]
     pub(crate) if_missing: bool,
+}
+
+/// `entry increment`.
+#[derive(Args, Debug)]
+pub(crate) struct EntryIncrement {
+    #[command(flatten)]
+    pub(crate) place: EntryPlace,
+    /// How much is added: a whole number of 64 bits, which may be below zero.
+    #[arg(
+        long, value_name = "N", default_value = "1", allow_hyphen_values = true,
+        value_parser = parse_amount,
+    )]
+    pub(crate) by: i64,
+    /// The users whose data it holds, with commas between them.
+    #[arg(long, value_name = "USERS", value_delimiter = ',')]
+    pub(crate) users: Vec<String>,
+    /// Attributes, as a JSON object of strings, numbers and booleans.
+    #[arg(long, value_name = "JSON", default_value = "{}", hide_default_value = true)]
+    pub(crate) attributes: String,
 }
 
 /// `entry remove`.

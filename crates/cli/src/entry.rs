@@ -1,4 +1,4 @@
-//! `entry get`, `entry set`, `entry remove`.
+//! `entry get`, `entry set`, `entry increment`, `entry remove`.
 
 use std::fs;
 use std::io::{self, Read};
@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 use steadfast_core::ErrorKind;
 use steadfast_open_cloud::time::v1_json;
 
-use crate::args::{Entry, EntryGet, EntryPlace, EntryRemove, EntrySet};
+use crate::args::{Entry, EntryGet, EntryIncrement, EntryPlace, EntryRemove, EntrySet};
 use crate::consent;
 use crate::failure::{Failure, Result};
 use crate::printer::{self, Printer, Show};
-use crate::target::{EntryName, NewState, State, Target, When, Written};
+use crate::target::{Addition, EntryName, NewState, State, Target, When, Written};
 
 /// Runs one of the commands.
 ///
@@ -23,6 +23,7 @@ pub(crate) async fn run(command: Entry, printer: Printer) -> Result<()> {
     match command {
         Entry::Get(get) => run_get(get, printer).await,
         Entry::Set(set) => run_set(set, printer).await,
+        Entry::Increment(increment) => run_increment(increment, printer).await,
         Entry::Remove(remove) => run_remove(remove, printer).await,
     }
 }
@@ -53,6 +54,17 @@ async fn run_set(set: EntrySet, printer: Printer) -> Result<()> {
         .await
         .map_err(|failure| failure.context(format!("cannot set `{name}`")))?;
     printer.one(&Receipt::new(&name, written))
+}
+
+async fn run_increment(increment: EntryIncrement, printer: Printer) -> Result<()> {
+    let name = name_of(&increment.place);
+    let EntryIncrement { place, by, users, attributes } = increment;
+    let addition = Addition { by, users, attributes };
+    let add = async |target: &Target| target.increment(&name, addition).await;
+    let state = Target::with(&place.target, add)
+        .await
+        .map_err(|failure| failure.context(format!("cannot increment `{name}`")))?;
+    printer.one(&Sum::new(&name, state)?)
 }
 
 async fn run_remove(remove: EntryRemove, printer: Printer) -> Result<()> {
@@ -162,6 +174,38 @@ impl Show for Details {
     fn cells(&self) -> Vec<String> {
         let mut cells = self.receipt.cells();
         cells.extend([self.users.join(", "), self.attributes.get().to_owned()]);
+        cells
+    }
+}
+
+/// What `entry increment` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Sum {
+    #[serde(flatten)]
+    receipt: Receipt,
+    value: Box<RawValue>,
+}
+
+impl Sum {
+    fn new(name: &EntryName, state: State) -> Result<Self> {
+        let value = RawValue::from_string(state.value).map_err(|error| {
+            Failure::of(ErrorKind::Internal, error).context("the sum is not JSON")
+        })?;
+        Ok(Self { receipt: Receipt::new(name, state.written), value })
+    }
+}
+
+impl Show for Sum {
+    fn titles() -> Vec<&'static str> {
+        let mut titles = Receipt::titles();
+        titles.push("value");
+        titles
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let mut cells = self.receipt.cells();
+        cells.push(self.value.get().to_owned());
         cells
     }
 }

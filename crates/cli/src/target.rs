@@ -44,6 +44,14 @@ pub(crate) struct NewState {
     pub(crate) when: When,
 }
 
+/// What is added to the number of an entry, and what stands beside it from then on.
+#[derive(Debug)]
+pub(crate) struct Addition {
+    pub(crate) by: i64,
+    pub(crate) users: Vec<String>,
+    pub(crate) attributes: String,
+}
+
 /// What must hold of an entry for it to be written.
 #[derive(Debug)]
 pub(crate) enum When {
@@ -162,6 +170,14 @@ impl Target {
         match self {
             Self::Directory(directory) => directory.set(name, state).await,
             Self::Server(server) => server.set(name, state).await,
+        }
+    }
+
+    /// Adds to the number of an entry. Returns its state after that.
+    pub(crate) async fn increment(&self, name: &EntryName, addition: Addition) -> Result<State> {
+        match self {
+            Self::Directory(directory) => directory.increment(name, addition).await,
+            Self::Server(server) => server.increment(name, &addition).await,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use steadfast::{KeyError, OpenError, Options, Steadfast};
 use steadfast_core::key::{ApiKey, Only};
 use steadfast_core::platform::{
-    EntryState, Get, Permit, PlatformError, Remove, Request, RevisionId, Set, Which,
+    EntryState, Get, Increment, Permit, PlatformError, Remove, Request, RevisionId, Set, Which,
 };
 use steadfast_core::{
     ApiKeyId, Content, EntryId, EntryKey, ErrorKind, JsonText, Limits, Metadata, Scope, StoreId,
@@ -15,7 +15,9 @@ use steadfast_core::{
 };
 
 use crate::failure::{Failure, Result};
-use crate::target::{CreatedKey, EntryName, KeyInfo, NewKey, NewState, State, When, Written};
+use crate::target::{
+    Addition, CreatedKey, EntryName, KeyInfo, NewKey, NewState, State, When, Written,
+};
 
 /// An open data directory.
 pub(crate) struct Directory {
@@ -45,33 +47,14 @@ impl Directory {
             None => Which::Current,
         };
         let entry = self.entry(name)?;
-        let state = self.execute(Request::Get(Get { entry, which })).await?;
-        let written = written(&state);
-        let Some(content) = state.content else {
-            let message = "the entry was removed at that version";
-            return Err(Failure::new(ErrorKind::NotFound, message));
-        };
-        Ok(State {
-            written,
-            users: content.user_ids.iter().map(ToString::to_string).collect(),
-            attributes: content.metadata.as_str().to_owned(),
-            value: content.value.as_str().to_owned(),
-        })
+        shown(self.execute(Request::Get(Get { entry, which })).await?)
     }
 
     pub(super) async fn set(&self, name: &EntryName, state: NewState) -> Result<Written> {
         let (entry, limits) = (self.entry(name)?, self.db.limits());
         let value = JsonText::parse(&state.value, limits)
             .map_err(|error| invalid(error).context("the value is refused"))?;
-        let users = state.users.iter().map(|user| UserId::parse(user, limits));
-        let user_ids = users.collect::<std::result::Result<Vec<_>, _>>().map_err(invalid)?;
-        if user_ids.len() > limits.user_id_count_max {
-            let (count, limit) = (user_ids.len(), limits.user_id_count_max);
-            let message = format!("{count} users are given, the limit is {limit}");
-            return Err(Failure::new(ErrorKind::Invalid, message));
-        }
-        let metadata = Metadata::parse(&state.attributes, limits)
-            .map_err(|error| invalid(error).context("the attributes are refused"))?;
+        let (user_ids, metadata) = tags(&state.users, &state.attributes, limits)?;
         let content = Arc::new(Content { value, user_ids, metadata });
         let when = match state.when {
             When::Always => steadfast_core::platform::When::Always,
@@ -83,6 +66,14 @@ impl Directory {
         let (permit, write_id) = (Permit::ALL, self.db.new_write_id());
         let set = Set { entry, content, when, permit, write_id };
         self.execute(Request::Set(set)).await.map(|state| written(&state))
+    }
+
+    pub(super) async fn increment(&self, name: &EntryName, addition: Addition) -> Result<State> {
+        let (entry, by) = (self.entry(name)?, addition.by);
+        let (user_ids, metadata) = tags(&addition.users, &addition.attributes, self.db.limits())?;
+        let (permit, write_id) = (Permit::ALL, self.db.new_write_id());
+        let increment = Increment { entry, by, user_ids, metadata, permit, write_id };
+        shown(self.execute(Request::Increment(increment)).await?)
     }
 
     pub(super) async fn remove(&self, name: &EntryName) -> Result<()> {
@@ -132,6 +123,35 @@ fn entry_id(
     let store = StoreId { universe: name.universe, name: StoreName::parse(&name.store, limits)? };
     let scope = Scope::parse(&name.scope, limits)?;
     Ok(EntryId { store, scope, key: EntryKey::parse(&name.key, limits)? })
+}
+
+/// The users and attributes of a write.
+fn tags(users: &[String], attributes: &str, limits: &Limits) -> Result<(Vec<UserId>, Metadata)> {
+    let users = users.iter().map(|user| UserId::parse(user, limits));
+    let user_ids = users.collect::<std::result::Result<Vec<_>, _>>().map_err(invalid)?;
+    if user_ids.len() > limits.user_id_count_max {
+        let (count, limit) = (user_ids.len(), limits.user_id_count_max);
+        let message = format!("{count} users are given, the limit is {limit}");
+        return Err(Failure::new(ErrorKind::Invalid, message));
+    }
+    let metadata = Metadata::parse(attributes, limits)
+        .map_err(|error| invalid(error).context("the attributes are refused"))?;
+    Ok((user_ids, metadata))
+}
+
+/// A state as it is printed.
+fn shown(state: EntryState) -> Result<State> {
+    let written = written(&state);
+    let Some(content) = state.content else {
+        let message = "the entry was removed at that version";
+        return Err(Failure::new(ErrorKind::NotFound, message));
+    };
+    Ok(State {
+        written,
+        users: content.user_ids.iter().map(ToString::to_string).collect(),
+        attributes: content.metadata.as_str().to_owned(),
+        value: content.value.as_str().to_owned(),
+    })
 }
 
 fn written(state: &EntryState) -> Written {

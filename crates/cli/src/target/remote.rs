@@ -18,7 +18,7 @@ use self::answer::{
 };
 use crate::failure::{Failure, Result};
 use crate::target::status::{Access, kind_of_silence};
-use crate::target::{EntryName, NewState, State, When, Written};
+use crate::target::{Addition, EntryName, NewState, State, When, Written};
 
 /// A running server.
 pub(crate) struct Remote {
@@ -35,10 +35,14 @@ impl Remote {
     }
 
     pub(super) async fn get(&self, name: &EntryName) -> Result<State> {
-        let request = self.v1_entry(Method::GET, name);
-        let response = self.send(request, Access::Read).await?;
+        let response = self.send(self.v1_entry(Method::GET, name), Access::Read).await?;
+        self.state(response, Access::Read).await
+    }
+
+    /// The state that an answer of v1 shows: the value as its body, the rest in its headers.
+    async fn state(&self, response: Response, access: Access) -> Result<State> {
         let headers = response.headers().clone();
-        let value = self.text(response, Access::Read).await?;
+        let value = self.text(response, access).await?;
         let users: Vec<serde_json::Value> =
             serde_json::from_str(header(&headers, v1::USER_IDS)?).map_err(not_understood)?;
         Ok(State {
@@ -107,18 +111,9 @@ impl Remote {
             created_time: String,
             object_created_time: String,
         }
-        let users: Vec<_> = state.users.iter().map(|user| user_as_json(user)).collect();
-        let users = serde_json::to_string(&users).map_err(not_understood)?;
-        // A header has no line breaks, so they are made compact here.
-        let attributes =
-            Metadata::parse(&state.attributes, &Limits::native()).map_err(|error| {
-                Failure::of(ErrorKind::Invalid, error).context("the attributes are refused")
-            })?;
-        let mut request = self
-            .v1_entry(Method::POST, name)
+        let request = self.v1_entry(Method::POST, name);
+        let mut request = with_tags(request, &state.users, &state.attributes)?
             .header(CONTENT_TYPE, "application/json")
-            .header(v1::USER_IDS, header_value("users", &users)?)
-            .header(v1::ATTRIBUTES, header_value("attributes", attributes.as_str())?)
             .body(state.value);
         match &state.when {
             When::Always => {}
@@ -137,22 +132,27 @@ impl Remote {
         })
     }
 
+    pub(super) async fn increment(&self, name: &EntryName, addition: &Addition) -> Result<State> {
+        let request = self.v1(Method::POST, &["entry", "increment"], name);
+        let request = with_tags(request, &addition.users, &addition.attributes)?
+            .query(&[("incrementBy", addition.by)]);
+        let response = self.send(request, Access::Write).await?;
+        self.state(response, Access::Write).await
+    }
+
     pub(super) async fn remove(&self, name: &EntryName) -> Result<()> {
         self.send(self.v1_entry(Method::DELETE, name), Access::Write).await.map(drop)
     }
 
     fn v1_entry(&self, method: Method, name: &EntryName) -> RequestBuilder {
+        self.v1(method, &["entry"], name)
+    }
+
+    /// A call of v1 on an entry, by the last parts of its path.
+    fn v1(&self, method: Method, last: &[&str], name: &EntryName) -> RequestBuilder {
         let universe = name.universe.to_string();
-        let url = self.url(&[
-            "datastores",
-            "v1",
-            "universes",
-            &universe,
-            "standard-datastores",
-            "datastore",
-            "entries",
-            "entry",
-        ]);
+        let parts = ["datastores", "v1", "universes", &universe, "standard-datastores"];
+        let url = self.url(&[&parts[..], &["datastore", "entries"], last].concat());
         let (store, scope, key) = (&*name.store, &*name.scope, &*name.key);
         let query = [("datastoreName", store), ("scope", scope), ("entryKey", key)];
         self.client.request(method, url).query(&query)
@@ -188,4 +188,21 @@ impl Remote {
             failure.hint("is the server running, and is this its address?")
         }
     }
+}
+
+/// A write with the headers that say its users and attributes.
+fn with_tags(
+    request: RequestBuilder,
+    users: &[String],
+    attributes: &str,
+) -> Result<RequestBuilder> {
+    let users: Vec<_> = users.iter().map(|user| user_as_json(user)).collect();
+    let users = serde_json::to_string(&users).map_err(not_understood)?;
+    // A header has no line breaks, so they are made compact here.
+    let attributes = Metadata::parse(attributes, &Limits::native()).map_err(|error| {
+        Failure::of(ErrorKind::Invalid, error).context("the attributes are refused")
+    })?;
+    Ok(request
+        .header(v1::USER_IDS, header_value("users", &users)?)
+        .header(v1::ATTRIBUTES, header_value("attributes", attributes.as_str())?))
 }

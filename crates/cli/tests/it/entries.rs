@@ -1,4 +1,4 @@
-//! `entry get`, `entry set` and `entry remove`, on a directory and through a server.
+//! `entry get`, `entry set`, `entry increment` and `entry remove`, on a directory and through a server.
 
 use std::fs;
 use std::process::Stdio;
@@ -30,6 +30,7 @@ fn check_place(place: &Place) {
     check_set_and_get(place);
     check_conditions(place);
     check_values(place);
+    check_increments(place);
     check_removal(place);
 }
 
@@ -105,6 +106,35 @@ fn check_values(place: &Place) {
     assert_eq!(run(place, "entry get", &["v"]).ok(), "{\"from\": \"a file\"}\n");
 }
 
+fn check_increments(place: &Place) {
+    let increment = |arguments: &[&str]| run(place, "entry increment", arguments);
+    let first = increment(&["n", "--by", "40", "--users", "7", "--attributes", "{\"a\":1}"]).ok();
+    assert_snapshot!(filtered(&first, &[]), @r"
+    entry  7/players/global/n
+    version  [VERSION]
+    created  [TIME]
+    updated  [TIME]
+    size  2 bytes
+    value  40
+    ");
+    let details = run(place, "entry get", &["n", "--details", "--format", "json"]).ok();
+    assert!(details.contains(r#""users":["7"],"attributes":{"a":1}"#), "{details}");
+    let second = increment(&["n", "--format", "json"]).ok();
+    assert_snapshot!(filtered(&second, &[]), @r#"{"entry":"7/players/global/n","version":"[VERSION]","createdAt":"[TIME]","updatedAt":"[TIME]","valueSize":2,"value":41}"#);
+    let details = run(place, "entry get", &["n", "--details", "--format", "json"]).ok();
+    assert!(details.contains(r#""users":[],"attributes":{}"#), "{details}");
+    increment(&["n", "--by", "-42"]).ok();
+    assert_eq!(run(place, "entry get", &["n"]).ok(), "-1\n");
+    increment(&["n", "--by=9223372036854775807"]).ok();
+    increment(&["n", "--by", "2"]).failed(2);
+    for wrong in ["2.5", "x", "", "9223372036854775808", "-9223372036854775809"] {
+        let refused = increment(&["n", "--by", wrong]).failed(2);
+        assert!(refused.contains("amount"), "{refused}");
+    }
+    increment(&["n", "--attributes", "[]"]).failed(2);
+    assert_eq!(run(place, "entry get", &["n"]).ok(), "9223372036854775806\n");
+}
+
 fn check_removal(place: &Place) {
     let receipt = run(place, "entry set", &["gone", "1", "--format", "json"]).ok();
     let refused = run(place, "entry remove", &["gone"]).failed(2);
@@ -146,6 +176,11 @@ fn entries_of_a_directory_are_read_written_and_removed() {
     error: cannot get `7/players/global/none`
       caused by: the entry `7/players/global/none` does not exist
     ");
+    let failure = run(&place, "entry increment", &["v"]).failed(2);
+    assert_snapshot!(failure, @r"
+    error: cannot increment `7/players/global/v`
+      caused by: the entry `7/players/global/v` does not hold an integer
+    ");
     let failure = run(&place, "entry set", &["v", "{broken"]).failed(2);
     assert_snapshot!(failure, @r"
     error: cannot set `7/players/global/v`
@@ -164,6 +199,11 @@ fn entries_behind_a_server_are_read_written_and_removed() {
     assert_snapshot!(failure, @r"
     error: cannot get `7/players/global/none`
       caused by: the server answered 404 `EntryNotFound`: Entry not found.
+    ");
+    let failure = run(&place, "entry increment", &["v"]).failed(2);
+    assert_snapshot!(failure, @r"
+    error: cannot increment `7/players/global/v`
+      caused by: the server answered 400 `ExistingValueNotNumeric`: The entry does not hold an integer. Nothing was written.
     ");
     let failure = run(&place, "entry set", &["v", "{broken"]).failed(2);
     assert_snapshot!(failure, @r"
