@@ -2,8 +2,8 @@
 //
 // The client always asks for https://apis.roblox.com. The `http.adapter` of its configuration sends
 // those requests to STEADFAST_URL instead; it does what the client's own adapter does otherwise.
-// Covers what the client does with single entries of standard data stores: v1 set, get and delete,
-// v2 create, get, update and delete.
+// Covers what the client does with single entries of standard data stores: v1 set, get, increment
+// and delete, v2 create, get, update, increment and delete.
 //
 // One line per check; the first difference ends the run with exit code 1.
 
@@ -178,6 +178,32 @@ async function v1Conditions(first) {
   checkEqual("v1 exclusive create of a new entry", fresh.response.statusCode, 200);
 }
 
+/** Recorded shape 6. */
+async function v1Increment() {
+  const place = { universeId, datastoreName: "DSv1", entryKey: "c" };
+  const first = await v1.incrementStandardDatastoreEntry({
+    ...place, incrementBy: 5, entryUserIds: [1],
+  });
+  checkEqual("v1 increment makes what is missing", first.response.body, 5);
+  const headers = first.response.headers;
+  checkEqual("v1 increment returns the users", JSON.parse(headers.get("roblox-entry-userids")), [1]);
+  checkEqual("v1 increment returns the attributes",
+    JSON.parse(headers.get("roblox-entry-attributes")), {});
+  check("v1 increment returns a checksum", Boolean(headers.get("content-md5")), null);
+  const second = await v1.incrementStandardDatastoreEntry({ ...place, incrementBy: -8 });
+  checkEqual("v1 increment goes below zero", second.response.body, -3);
+  const { data } = await v1.standardDatastoreEntry(place);
+  checkEqual("v1 get returns the sum", data.entry, -3);
+  checkEqual("v1: users that an increment does not send are cleared", data.metadata.entryUserIds, []);
+  checkEqual("v1 get returns the version of the sum", data.metadata.entryVersion,
+    second.response.headers.get("roblox-entry-version"));
+  const refused = await checkRefused("v1 increment of what is no number is refused", 400, () =>
+    v1.incrementStandardDatastoreEntry({ ...place, entryKey: "s", incrementBy: 1 }),
+  );
+  checkEqual("v1 says that it is no number", v1Code(refused), "ExistingValueNotNumeric");
+  check("v1: the client can read that too", refused.errors?.length > 0, refused.errors);
+}
+
 /** Recorded shape 11. */
 async function v1Delete() {
   const place = { universeId, datastoreName: "DSv1", entryKey: "k" };
@@ -273,6 +299,35 @@ async function v2Update(first) {
     (await v2.standardDataStoreEntry({ ...place, entryId: "k@r2" })).data.value, 1);
 }
 
+/** Recorded shape 16. */
+async function v2Increment() {
+  const place = { universeId, dataStore: "DSv2", entryId: "cnt" };
+  const first = await v2.incrementStandardDatastoreEntry({ ...place, amount: 3, users: [9] });
+  const made = first.response.body;
+  checkEqual("v2 increment makes what is missing", made.value, 3);
+  checkEqual("v2 increment returns the users", made.users, ["users/9"]);
+  checkEqual("v2 increment returns the whole entry",
+    (await v2.standardDataStoreEntry(place)).response.body, made);
+  const second = await v2.incrementStandardDatastoreEntry({ ...place, amount: -5 });
+  checkEqual("v2 increment goes below zero", second.response.body.value, -2);
+  checkEqual("v2: users that an increment does not send are cleared", second.response.body.users, []);
+  checkEqual("v2: an increment leaves the entry its time", second.response.body.createTime,
+    made.createTime);
+  const scoped = { ...place, scope: "sc" };
+  checkEqual("v2 increment in a scope",
+    (await v2.incrementStandardDatastoreEntry({ ...scoped, amount: 1 })).response.body.value, 1);
+  for (const [what, entryId, amount] of [
+    ["what is no number", "a:b", 1], ["a fraction", "cnt", 2.5], ["an amount of 65 bits", "cnt", 2 ** 63],
+  ]) {
+    const refused = await checkRefused(`v2 increment: ${what} is refused`, 400, () =>
+      v2.incrementStandardDatastoreEntry({ ...place, entryId, amount }),
+    );
+    checkEqual(`v2 increment: ${what} has a code`, refused.body.code, "INVALID_ARGUMENT");
+  }
+  checkEqual("v2: a refused increment changes nothing",
+    (await v2.standardDataStoreEntry(place)).data.value, -2);
+}
+
 /** Recorded shape 21. */
 async function v2Delete(first) {
   const place = { universeId, dataStore: "DSv2", entryId: "a:b" };
@@ -301,9 +356,11 @@ use(process.env.STEADFAST_API_KEY);
 const first = await v1SetAndGet();
 await v1Strings();
 await v1Conditions(first);
+await v1Increment();
 await v1Delete();
 const created = await v2CreateAndGet();
 await v2Update(created);
+await v2Increment();
 await v2Delete(created);
 await wrongKey();
 const seen = [...statuses];

@@ -2,8 +2,8 @@
 
 The client always asks for https://apis.roblox.com. An adapter mounted on its public requests
 session sends those requests to STEADFAST_URL instead; nothing else of the client is touched.
-Covers what the client does with single entries of standard data stores: v1 set and delete, v2 get
-and create, and the two ways in which it names a revision.
+Covers what the client does with single entries of standard data stores: v1 set, increment and
+delete, v2 get and create, and the two ways in which it names a revision.
 
 One line per check; the first difference ends the run with exit code 1.
 """
@@ -201,6 +201,40 @@ def get_versions(store, server, first, second):
     )
 
 
+def increment(store, server):
+    """Recorded shape 6."""
+    value, first = store.increment_entry("sum", 5, users=[1], metadata={"a": 1})
+    check_equal("increment makes what is missing", value, 5)
+    check_equal("increment returns the users", first.users, [1])
+    check_equal("increment returns the metadata", first.metadata, {"a": 1})
+    check_time("increment returns the version's time", first.updated)
+    check_equal("an entry that an increment made is as old as its version",
+                first.created, first.updated)
+    sent = server.answers[-1].request
+    check("increment sends no body", not sent.body, sent.body)
+    value, second = store.increment_entry("sum", -7)
+    check_equal("increment goes below zero", value, -2)
+    check("increment makes another version", second.version != first.version, second)
+    check_equal("increment leaves the entry its time", second.created, first.created)
+    check_equal("users that an increment does not send are cleared", second.users, [])
+    check_equal("metadata that an increment does not send is cleared", second.metadata, {})
+    got, info = store.get_entry("sum")
+    check_equal("get returns the sum", got, -2)
+    check_equal("get returns the version of the sum", info.version, second.version)
+
+    def check_code(what, code, key, by):
+        check_raises(what, rblxopencloud.HttpException, 400,
+                     lambda: store.increment_entry(key, by))
+        details = server.answers[-1].json()["errorDetails"]
+        check_equal(f"{what}: the code", details[0]["datastoreErrorCode"], code)
+
+    check_code("increment of what is no number is refused", "ExistingValueNotNumeric", "User_1", 1)
+    check_code("an amount beyond 64 bits is refused", "IncrementValueTooLarge", "sum", 2**63)
+    check_code("so is one below them", "IncrementValueTooSmall", "sum", -(2**63) - 1)
+    check_code("a sum below 64 bits is refused", "IncrementValueTooSmall", "sum", -(2**63))
+    check_equal("a refused increment changes nothing", store.get_entry("sum")[0], -2)
+
+
 def remove(store, server):
     """Recorded shape 13."""
     written = store.set_entry("cnt", 5)
@@ -267,6 +301,7 @@ def main():
     first = set_and_get(store, server)
     second = set_conditionally(store, server, first)
     get_versions(store, server, first, second)
+    increment(store, server)
     remove(store, server)
     keys_and_scopes(experience, store)
     values(store)
