@@ -5,7 +5,8 @@
 //! drive the same objects: the server, a frame loop, the simulator and unit tests.
 //!
 //! Read the modules in this order: what a value is, what a row is, what a batch does, and then
-//! [`platform`], which turns a request on a data store into conditional batches.
+//! [`platform`], which turns a request on a data store into conditional batches. [`budget`] stands
+//! beside it: it decides whether a request may be made now.
 #![forbid(unsafe_code)]
 
 pub mod error;
@@ -23,6 +24,8 @@ pub mod batch;
 pub mod row;
 
 pub mod platform;
+
+pub mod budget;
 
 pub use batch::{Batch, CommitOutcome, Committed, Condition, Refusal, Write};
 pub use error::ErrorKind;

@@ -1,9 +1,11 @@
 //! Every limit of a request, by name and unit, in two profiles.
 //!
 //! Sources: `features` row 1.6 for the native profile, the platform contract's K and U rows for the
-//! Roblox one. Sizes are bytes.
+//! Roblox one. Sizes are bytes. How often a request may come is in [`budget`](crate::budget).
 
 use std::fmt;
+
+use crate::budget::Rates;
 
 /// What a request may hold. A length equal to the limit is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Limits {
     pub page_size_max: usize,
     /// Most writes to one key at the same time: one under way, the others waiting.
     pub writes_per_key_max: usize,
+    /// What a minute may hold; nothing where requests are not counted.
+    pub rates: Option<Rates>,
 }
 
 const KIB: usize = 1024;
@@ -51,6 +55,7 @@ impl Limits {
             batch_size_max: 8 * MIB,
             page_size_max: 1_000,
             writes_per_key_max: 64,
+            rates: Some(Rates::roblox()),
         }
     }
 
@@ -69,6 +74,7 @@ impl Limits {
             batch_size_max: 8 * MIB,
             page_size_max: 1_000,
             writes_per_key_max: 64,
+            rates: None,
         }
     }
 }

@@ -218,6 +218,8 @@ impl Serialize for LimitsOutput<'_> {
             batch_size_max,
             page_size_max,
             writes_per_key_max,
+            // Every answer says where its budgets stand.
+            rates: _,
         } = self.0;
         serializer.collect_map([
             ("storeNameSizeMax", store_name_size_max),

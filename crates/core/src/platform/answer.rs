@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::batch::BatchError;
+use crate::budget::Denial;
 use crate::error::ErrorKind;
 use crate::id::{EntryId, Revision, StoreId, WriteId};
 use crate::key::KeyScope;
@@ -121,6 +122,12 @@ pub enum PlatformError {
         /// How many may wait.
         limit: usize,
     },
+    /// A budget has no room for the request, which took nothing of any.
+    #[error("the pool `{}` has no room", denial.pool)]
+    Throttled {
+        /// Which one, and until when.
+        denial: Denial,
+    },
     /// Other writers came first, time and again.
     #[error("other writers of the entry `{entry}` came first {attempts} times")]
     Contended {
@@ -167,9 +174,10 @@ impl PlatformError {
             Self::Exists { .. } | Self::Mismatch { .. } => ErrorKind::Conflict,
             Self::Denied { .. } => ErrorKind::Denied,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
-            Self::Busy { .. } | Self::Contended { .. } | Self::StoreFull { .. } => {
-                ErrorKind::Exhausted
-            }
+            Self::Busy { .. }
+            | Self::Throttled { .. }
+            | Self::Contended { .. }
+            | Self::StoreFull { .. } => ErrorKind::Exhausted,
             Self::Unavailable { .. } => ErrorKind::Unavailable,
             Self::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
             Self::Rejected(_) => ErrorKind::Internal,
@@ -191,6 +199,7 @@ impl PlatformError {
             Self::Denied { .. } => "InsufficientScope",
             Self::Corrupt { .. } => "Corrupt",
             Self::Busy { .. } => "Throttled",
+            Self::Throttled { denial } => denial.pool.error_name(),
             Self::Contended { .. } => "Contended",
             Self::StoreFull { .. } => "StorageFull",
             Self::Unavailable { .. } => "StorageUnavailable",
