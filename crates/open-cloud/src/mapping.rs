@@ -5,6 +5,7 @@
 //! right to write tells it anyway.
 
 use steadfast_core::ErrorKind;
+use steadfast_core::budget::Denial;
 use steadfast_core::json::JsonError;
 use steadfast_core::platform::{AmountError, PlatformError};
 
@@ -45,6 +46,9 @@ pub fn v1(error: &PlatformError) -> V1Error {
         }
         PlatformError::Denied { scope } => {
             V1Error::new(V1Code::InsufficientScope, format!("The scope `{scope}` is missing."))
+        }
+        PlatformError::Throttled { denial } => {
+            V1Error::new(V1Code::TooManyRequests, throttled(denial))
         }
         PlatformError::StoreFull { .. } => {
             V1Error::new(V1Code::TooManyRequests, "The store has no room.")
@@ -96,6 +100,9 @@ pub fn v2(error: &PlatformError) -> V2Error {
         PlatformError::SumTooSmall { .. } => V2Error::invalid(SUM_TOO_SMALL),
         PlatformError::Denied { scope } => {
             V2Error::new(V2Code::PermissionDenied, format!("The scope `{scope}` is missing."))
+        }
+        PlatformError::Throttled { denial } => {
+            V2Error::new(V2Code::ResourceExhausted, throttled(denial))
         }
         PlatformError::StoreFull { .. } => {
             V2Error::new(V2Code::ResourceExhausted, "The store has no room.")
@@ -182,6 +189,13 @@ const fn kind_text(kind: ErrorKind) -> &'static str {
         ErrorKind::Corrupt => "The entry is damaged.",
         ErrorKind::Internal => "Internal error.",
     }
+}
+
+/// Starts with the live service's name of the refusal, as its own texts do (contract section 4.2).
+fn throttled(denial: &Denial) -> String {
+    let (name, pool, seconds) =
+        (denial.pool.error_name(), denial.pool, denial.retry_after_seconds());
+    format!("{name}: the budget `{pool}` has no room. Nothing was written; retry in {seconds} s.")
 }
 
 fn conflict(text: &'static str) -> V1Error {

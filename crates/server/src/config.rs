@@ -8,6 +8,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Deserializer};
 use steadfast_core::ErrorKind;
 
+mod budgets;
+
+pub use budgets::{BudgetClock, Budgets, ScaledBudget, UniverseBudgets};
+
 /// The smallest head buffer that the HTTP library takes.
 const HEAD_SIZE_MIN: usize = 8 * 1024;
 
@@ -50,6 +54,8 @@ pub struct Config {
     /// How long a stop waits for requests that are under way.
     #[serde(deserialize_with = "duration")]
     pub shutdown_timeout: Duration,
+    /// How requests are counted, where the limits of the store have rates.
+    pub budgets: Budgets,
     /// What `/metrics` shows. Without it there is no such route.
     #[serde(skip)]
     pub metrics: Option<PrometheusHandle>,
@@ -72,6 +78,7 @@ impl Default for Config {
             write_timeout: Duration::from_secs(30),
             stream_count_max: 100,
             shutdown_timeout: Duration::from_secs(30),
+            budgets: Budgets::default(),
             metrics: None,
         }
     }
@@ -142,6 +149,7 @@ impl Config {
                 self.body_memory_max
             ),
         );
+        problems.extend(self.budgets.problem());
         if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
     }
 }
@@ -188,9 +196,10 @@ mod tests {
             head_timeout: Duration::ZERO,
             head_size_max: 8 * 1024 - 1,
             body_memory_max: 1,
+            budgets: Budgets { window_count_max: 3, ..Budgets::default() },
             ..Config::default()
         };
-        insta::assert_snapshot!(config.check(VALUE_SIZE_MAX).unwrap_err(), @r#"`connection_count_max` is 0; `head_timeout` is 0; `head_size_max` is 8191, at least 8192 are needed; `body_memory_max` is 1, less than one body of 16842752"#);
+        insta::assert_snapshot!(config.check(VALUE_SIZE_MAX).unwrap_err(), @r#"`connection_count_max` is 0; `head_timeout` is 0; `head_size_max` is 8191, at least 8192 are needed; `body_memory_max` is 1, less than one body of 16842752; `budgets.window_count_max` is 3, at least 4 are needed"#);
     }
 
     #[test]
@@ -207,6 +216,7 @@ mod tests {
             r#"{"head_timeout": 5}"#,
             r#"{"heda_timeout": "5s"}"#,
             r#"{"metrics": null}"#,
+            r#"{"budgets": {"cuc": 1}}"#,
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -4,9 +4,9 @@
 //! answer becomes a status, headers and a body.
 //!
 //! ```text
-//!   socket ─► connection ─► service ─► route ─► auth ─► v1 | v2 | admin ─► steadfast
-//!             caps and      panic      which     who      one call each
-//!             time-outs     boundary   call
+//!   socket ─► connection ─► service ─► route ─► auth ─► v1 | v2 ─► throttle ─► steadfast
+//!             caps and      panic      which     who     | admin     budgets
+//!             time-outs     boundary   call              one call each
 //! ```
 //!
 //! Read the modules in that order. What the wire looks like is in `steadfast-open-cloud`; which
@@ -31,6 +31,7 @@ mod edge;
 mod reply;
 mod route;
 mod service;
+mod throttle;
 
 mod admin;
 mod health;

@@ -7,6 +7,7 @@
 //! | `steadfast_http_requests_in_flight` | gauge | – | requests being handled |
 //! | `steadfast_http_connections` | gauge | – | connections accepted and open |
 //! | `steadfast_http_panics_total` | counter | `route` | handlers that panicked |
+//! | `steadfast_throttled_requests_total` | counter | `pool` | requests refused by a budget |
 //!
 //! A route is shown by its template, never by its path: names of players stay out of metrics, and
 //! the number of series stays small whatever clients ask for.
@@ -15,12 +16,14 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use steadfast_core::budget::Pool;
 
 const REQUESTS: &str = "steadfast_http_requests_total";
 const REQUEST_SECONDS: &str = "steadfast_http_request_seconds";
 const IN_FLIGHT: &str = "steadfast_http_requests_in_flight";
 const CONNECTIONS: &str = "steadfast_http_connections";
 const PANICS: &str = "steadfast_http_panics_total";
+const THROTTLED: &str = "steadfast_throttled_requests_total";
 
 /// Upper ends of the buckets of request times, in seconds.
 pub const REQUEST_SECONDS_BUCKETS: [f64; 13] =
@@ -48,6 +51,11 @@ pub(crate) fn answered(method: &'static str, route: &'static str, status: u16, t
 /// Counts a handler that panicked.
 pub(crate) fn panicked(route: &'static str) {
     counter!(PANICS, "route" => route).increment(1);
+}
+
+/// Counts a request that a budget had no room for.
+pub(crate) fn throttled(pool: Pool) {
+    counter!(THROTTLED, "pool" => pool.name()).increment(1);
 }
 
 /// Counts something as long as it lives.

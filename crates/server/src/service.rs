@@ -18,6 +18,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 use steadfast::Steadfast;
 use steadfast_core::ErrorKind;
+use steadfast_core::budget::{Door, Family};
 use steadfast_core::platform::{EntryState, PlatformError};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
@@ -28,6 +29,7 @@ use crate::edge::Edge;
 use crate::metrics::{self, Counted};
 use crate::reply::Reply;
 use crate::route::{Call, Surface, method_name};
+use crate::throttle::{Metered, Throttle};
 use crate::{admin, auth, health, v1, v2};
 
 /// What all requests share.
@@ -36,12 +38,14 @@ pub(crate) struct App {
     steadfast: Steadfast,
     started_at: Instant,
     body_memory: BodyMemory,
+    throttle: Option<Throttle>,
 }
 
 impl App {
     pub(crate) fn new(config: Config, steadfast: Steadfast) -> Self {
         let body_memory = BodyMemory::new(config.body_memory_max);
-        Self { config, steadfast, started_at: Instant::now(), body_memory }
+        let throttle = Throttle::new(&config, steadfast.limits());
+        Self { config, steadfast, started_at: Instant::now(), body_memory, throttle }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -50,6 +54,11 @@ impl App {
 
     pub(crate) fn steadfast(&self) -> &Steadfast {
         &self.steadfast
+    }
+
+    /// The budgets of requests, where they are counted.
+    pub(crate) fn throttle(&self) -> Option<&Throttle> {
+        self.throttle.as_ref()
     }
 
     /// How long the server has been there, by the runtime's clock.
@@ -96,7 +105,7 @@ impl App {
     }
 
     /// Hands a request to the store and waits until the deadline. A write goes on behind it: its
-    /// outcome is then unknown to the client.
+    /// outcome is then unknown to the client. Calls of Open Cloud go through [`Metered::execute`].
     pub(crate) async fn execute(
         &self,
         request: steadfast_core::platform::Request,
@@ -153,6 +162,10 @@ where
         metrics::panicked(route);
         Edge::Failed(ErrorKind::Internal).reply(surface)
     });
+    let reply = match app.throttle() {
+        Some(throttle) => throttle.complete(surface, reply),
+        None => reply,
+    };
     // Who waits to be told to send its body has not sent it, and HTTP/2 ends a stream in order.
     if parts.version < Version::HTTP_2 && !parts.headers.contains_key(header::EXPECT) {
         body.discard(app.body_size_max().saturating_mul(2)).await;
@@ -176,13 +189,19 @@ where
     if !surface.needs_key() {
         return Edge::NoRoute.reply(surface);
     }
-    let key = match auth::authenticate(app, &parts.headers).await {
-        Ok(key) => key,
+    let (id, key) = match auth::authenticate(app, &parts.headers).await {
+        Ok(found) => found,
         Err(edge) => return edge.reply(surface),
     };
     match call {
-        Call::V1(call) => v1::answer(app, &key, parts, call, body).await,
-        Call::V2(call) => v2::answer(app, &key, parts, call, body).await,
+        Call::V1(call) => {
+            let app = Metered::new(app, id, Door::V1, Family::Standard);
+            app.settle(v1::answer(&app, &key, parts, call, body).await)
+        }
+        Call::V2(call) => {
+            let app = Metered::new(app, id, Door::V2, Family::Standard);
+            app.settle(v2::answer(&app, &key, parts, call, body).await)
+        }
         Call::Admin(call) => admin::answer(app, &key, parts, call, body).await,
         Call::Public(_) | Call::None => Edge::NoRoute.reply(surface),
     }

@@ -25,11 +25,12 @@ use crate::body::Incoming;
 use crate::edge::Edge;
 use crate::reply::Reply;
 use crate::route::V1Call;
-use crate::service::{App, is_json};
+use crate::service::is_json;
+use crate::throttle::Metered;
 
 /// Answers a call of v1.
 pub(crate) async fn answer<B>(
-    app: &App,
+    app: &Metered<'_>,
     key: &ApiKey,
     parts: &Parts,
     call: V1Call<'_>,
@@ -48,7 +49,12 @@ where
     answer.unwrap_or_else(|error| error.reply().into())
 }
 
-async fn get(app: &App, key: &ApiKey, universe: &str, query: &Query) -> Result<Reply, V1Error> {
+async fn get(
+    app: &Metered<'_>,
+    key: &ApiKey,
+    universe: &str,
+    query: &Query,
+) -> Result<Reply, V1Error> {
     let entry = read_entry(universe, query, app.steadfast().limits())?;
     require(key, KeyScope::EntryRead, &entry.store)?;
     let request = Request::Get(Get { entry, which: Which::Current });
@@ -57,7 +63,7 @@ async fn get(app: &App, key: &ApiKey, universe: &str, query: &Query) -> Result<R
 }
 
 async fn set<B>(
-    app: &App,
+    app: &Metered<'_>,
     key: &ApiKey,
     universe: &str,
     query: &Query,
@@ -98,7 +104,7 @@ where
 /// Adds to the number of an entry (H-85). There is no body to be read; a checksum is ignored, since
 /// clients send one of the amount (client rule 7).
 async fn increment(
-    app: &App,
+    app: &Metered<'_>,
     key: &ApiKey,
     universe: &str,
     query: &Query,
@@ -116,7 +122,12 @@ async fn increment(
     Ok(value(StatusCode::OK, &state).unwrap_or_else(|| not_found(&state).reply().into()))
 }
 
-async fn delete(app: &App, key: &ApiKey, universe: &str, query: &Query) -> Result<Reply, V1Error> {
+async fn delete(
+    app: &Metered<'_>,
+    key: &ApiKey,
+    universe: &str,
+    query: &Query,
+) -> Result<Reply, V1Error> {
     let entry = read_entry(universe, query, app.steadfast().limits())?;
     require(key, KeyScope::EntryDelete, &entry.store)?;
     let write_id = app.steadfast().new_write_id();

@@ -21,11 +21,12 @@ use crate::body::{Held, Incoming, ReadBody};
 use crate::edge::Edge;
 use crate::reply::Reply;
 use crate::route::V2Call;
-use crate::service::{App, is_json};
+use crate::service::is_json;
+use crate::throttle::Metered;
 
 /// Answers a call of v2.
 pub(crate) async fn answer<B>(
-    app: &App,
+    app: &Metered<'_>,
     key: &ApiKey,
     parts: &Parts,
     call: V2Call<'_>,
@@ -50,7 +51,7 @@ where
 }
 
 async fn create<B>(
-    app: &App,
+    app: &Metered<'_>,
     key: &ApiKey,
     parent: Parent<'_>,
     query: &Query,
@@ -73,7 +74,7 @@ where
 }
 
 async fn get(
-    app: &App,
+    app: &Metered<'_>,
     key: &ApiKey,
     parent: Parent<'_>,
     segment: EntrySegment<'_>,
@@ -105,7 +106,7 @@ async fn get(
 }
 
 async fn update<B>(
-    app: &App,
+    app: &Metered<'_>,
     key: &ApiKey,
     (parent, segment): (Parent<'_>, EntrySegment<'_>),
     query: &Query,
@@ -135,7 +136,7 @@ where
 /// Adds to the number of an entry. Whether that makes it or changes it, a key needs both rights
 /// (H-42), and the third where the data store is new.
 async fn increment<B>(
-    app: &App,
+    app: &Metered<'_>,
     key: &ApiKey,
     (parent, segment): (Parent<'_>, EntrySegment<'_>),
     parts: &Parts,
@@ -162,7 +163,7 @@ where
 }
 
 async fn delete(
-    app: &App,
+    app: &Metered<'_>,
     key: &ApiKey,
     parent: Parent<'_>,
     segment: EntrySegment<'_>,
@@ -180,7 +181,7 @@ async fn delete(
 }
 
 async fn read_input<B>(
-    app: &App,
+    app: &Metered<'_>,
     parts: &Parts,
     body: &mut Incoming<B>,
 ) -> Result<(EntryInput, Held), V2Error>
@@ -192,7 +193,7 @@ where
     Ok((input, read.into_held()))
 }
 
-async fn read_json<B>(app: &App, parts: &Parts, body: &mut Incoming<B>) -> Result<ReadBody, V2Error>
+async fn read_json<B>(app: &Metered<'_>, parts: &Parts, body: &mut Incoming<B>) -> Result<ReadBody, V2Error>
 where
     B: Body<Data = Bytes> + Send + Unpin,
 {
@@ -203,7 +204,7 @@ where
 }
 
 async fn write(
-    app: &App,
+    app: &Metered<'_>,
     entry: EntryId,
     input: EntryInput,
     when: When,

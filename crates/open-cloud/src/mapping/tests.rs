@@ -1,8 +1,10 @@
 //! Facts about the table of failures.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use steadfast_core::batch::BatchError;
+use steadfast_core::budget::{Access, Pool, Standing};
 use steadfast_core::id::{
     EntryId, EntryKey, Revision, Scope, StoreId, StoreName, UniverseId, WriteId,
 };
@@ -35,6 +37,9 @@ fn every_error() -> Vec<PlatformError> {
         content: Some(Arc::new(content)),
     });
     let reason: Arc<str> = INSIDE.into();
+    let wait = Duration::from_millis(41_200);
+    let standing = Standing { limit: 300, remaining: 0, reset: wait };
+    let denial = Denial { pool: Pool::Key(Access::Write), wait, standing };
     vec![
         PlatformError::StoreNotFound { store },
         PlatformError::EntryNotFound { entry: entry.clone() },
@@ -48,6 +53,7 @@ fn every_error() -> Vec<PlatformError> {
         PlatformError::Denied { scope: KeyScope::EntryCreate },
         PlatformError::Corrupt { row: RowKey::Entry(entry.clone()) },
         PlatformError::Busy { entry: entry.clone(), limit: 64 },
+        PlatformError::Throttled { denial },
         PlatformError::Contended { entry, attempts: 16 },
         PlatformError::StoreFull { reason: Arc::clone(&reason) },
         PlatformError::Unavailable { reason },
@@ -109,6 +115,9 @@ fn the_table_of_platform_errors() {
     Busy (exhausted)
       v1 429 {"error":"RESOURCE_EXHAUSTED","message":"Too many requests. Nothing was written; wait and retry.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"TooManyRequests"}]}
       v2 429 {"code":"RESOURCE_EXHAUSTED","message":"Too many requests. Nothing was written; wait and retry."}
+    Throttled (exhausted)
+      v1 429 {"error":"RESOURCE_EXHAUSTED","message":"KeyThrottled: the budget `key_write` has no room. Nothing was written; retry in 42 s.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"TooManyRequests"}]}
+      v2 429 {"code":"RESOURCE_EXHAUSTED","message":"KeyThrottled: the budget `key_write` has no room. Nothing was written; retry in 42 s."}
     Contended (exhausted)
       v1 429 {"error":"RESOURCE_EXHAUSTED","message":"Too many requests. Nothing was written; wait and retry.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"TooManyRequests"}]}
       v2 429 {"code":"RESOURCE_EXHAUSTED","message":"Too many requests. Nothing was written; wait and retry."}

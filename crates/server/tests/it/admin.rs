@@ -114,7 +114,7 @@ async fn a_stopped_store_is_alive_but_not_ready() {
 }
 
 /// The recorder of this process: there can be only one.
-fn recorder() -> PrometheusHandle {
+pub(crate) fn recorder() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     let install = || {
         let builder = steadfast_server::metrics::prometheus().unwrap();

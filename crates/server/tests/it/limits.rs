@@ -7,8 +7,9 @@ use tokio::net::TcpStream;
 use crate::client::{Answer, Call, V1, V2, read_answer};
 use crate::world::{World, config, v1};
 
+/// Without rates: how often a request may come is another matter.
 fn profiles() -> [Limits; 2] {
-    [Limits::roblox(), Limits::native()]
+    [Limits { rates: None, ..Limits::roblox() }, Limits::native()]
 }
 
 /// Checks that the two lengths up to the limit are taken and the next is refused.

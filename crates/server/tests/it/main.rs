@@ -20,6 +20,7 @@ mod limits;
 mod parsing;
 mod rights;
 mod stop;
+mod throttle;
 mod v1;
 mod v2;
 mod world;

@@ -55,7 +55,7 @@ impl World {
         [Self::new().await, Self::start(disk, config(), Some(dir)).await]
     }
 
-    async fn start(steadfast: Steadfast, config: Config, dir: Option<TempDir>) -> Self {
+    pub(crate) async fn start(steadfast: Steadfast, config: Config, dir: Option<TempDir>) -> Self {
         let bound = Server::bind(config, steadfast.clone()).unwrap();
         let addr = bound.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
