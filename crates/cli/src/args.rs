@@ -53,6 +53,9 @@ pub(crate) struct Serve {
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
     pub(crate) profile: Profile,
+    /// Players in an experience at a time: with `--limits roblox`, some budgets grow with them.
+    #[arg(long, value_name = "PLAYERS", default_value_t = 0)]
+    pub(crate) ccu: u64,
 }
 
 /// The limits of requests.

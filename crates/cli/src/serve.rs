@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use steadfast::{Options, Steadfast};
 use steadfast_core::ErrorKind;
+use steadfast_server::config::Budgets;
 use steadfast_server::{BoundServer, Config, Server, ServerError, metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
@@ -32,14 +33,21 @@ const LOG_DEFAULT: &str = "info";
 /// The server does not start, or the store stopped.
 pub(crate) async fn run(serve: Serve) -> Result<()> {
     start_log()?;
+    let limits = serve.profile.limits();
+    if serve.ccu > 0 && limits.rates.is_none() {
+        let message = "`--ccu` says nothing to limits that count no requests";
+        return Err(Failure::new(ErrorKind::Invalid, message).hint("add `--limits roblox`"));
+    }
     // From here on a signal waits to be seen, instead of ending the process in the middle.
     let signals = Signals::new()?;
     let preset = environment::read(&environment::ADMIN_KEY)?;
     let recorder = metrics::prometheus().map_err(internal)?.install_recorder().map_err(internal)?;
-    let options = Options { limits: serve.profile.limits(), ..Options::default() };
+    let options = Options { limits, ..Options::default() };
     let db =
         Steadfast::open(&serve.data, options).map_err(|error| open_failure(&serve.data, error))?;
-    let config = Config { listen: serve.listen, metrics: Some(recorder), ..Config::default() };
+    let budgets = Budgets { ccu: serve.ccu, ..Budgets::default() };
+    let config =
+        Config { listen: serve.listen, budgets, metrics: Some(recorder), ..Config::default() };
     let server = match start(config, &db, preset.as_deref(), &serve.data).await {
         Ok(server) => server,
         Err(failure) => {

@@ -1,6 +1,8 @@
 //! The real program, as a shell runs it: what it prints, where, and what it exits with.
 
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod failures;
