@@ -193,7 +193,11 @@ where
     Ok((input, read.into_held()))
 }
 
-async fn read_json<B>(app: &Metered<'_>, parts: &Parts, body: &mut Incoming<B>) -> Result<ReadBody, V2Error>
+async fn read_json<B>(
+    app: &Metered<'_>,
+    parts: &Parts,
+    body: &mut Incoming<B>,
+) -> Result<ReadBody, V2Error>
 where
     B: Body<Data = Bytes> + Send + Unpin,
 {
