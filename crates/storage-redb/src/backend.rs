@@ -49,7 +49,7 @@ use crate::stores::StoreNumbers;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RedbBackend {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     started_at: Timestamp,
     committer: Mutex<Option<JoinHandle<Counters>>>,
 }
@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     /// them.
     database: RwLock<Option<Database>>,
     directory: Mutex<Option<Directory>>,
+    /// Held by the one backup that may run at a time.
+    pub(crate) backup: Mutex<()>,
 }
 
 impl Shared {
@@ -157,7 +159,9 @@ impl RedbBackend {
         let queue = Queue::new(options.queue_size_max);
         let last_stamp = AtomicI64::new(counters.stamped_at.ticks());
         let (database, directory) = (RwLock::new(Some(database)), Mutex::new(directory));
-        let shared = Shared { health, options, stores, queue, last_stamp, database, directory };
+        let backup = Mutex::default();
+        let shared =
+            Shared { health, options, stores, queue, last_stamp, database, directory, backup };
         let shared = Arc::new(shared);
         let started_at = shared.now();
         let for_committer = Arc::clone(&shared);
@@ -339,7 +343,7 @@ pub(crate) fn builder(options: &Options) -> redb::Builder {
     builder
 }
 
-fn open_database(
+pub(crate) fn open_database(
     storage: impl StorageBackend,
     options: &Options,
 ) -> Result<(Database, Counters, StoreNumbers), EngineError> {

@@ -97,6 +97,11 @@ impl Queue {
         self.arrived.notify_all();
     }
 
+    /// Whether no more requests are taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     /// What goes into the next commit; nothing once the queue is closed and empty.
     fn take(&self) -> Option<Vec<Request>> {
         let mut state = self.lock();

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! LOCK        locked while the store is open; its text names the holder
-//! FORMAT      the format, the version that created the store, and `creating` or `ready`
+//! FORMAT      the format, the version that created the store, and `creating`, `copying` or `ready`
 //! data.redb   the rows
 //! CLOSED      the last commit, there only after a clean close
+//! MANIFEST    what a backup holds; only backups have it
 //! ```
 //!
 //! A first start writes FORMAT as `creating`, makes the data file complete, and then rewrites
@@ -12,6 +13,10 @@
 //! acknowledged, and the next start begins again; after that a missing data file is damage, never
 //! a new store. CLOSED is removed before the first write: while it is there, a data file that is
 //! not at its commit went back.
+//!
+//! A copy of a store (a backup, a restored or salvaged one) is `copying` until it is complete and
+//! verified. It is refused by everything but another copy into it: a store that looks new where
+//! somebody expects a restored one would lose every player.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -27,6 +32,12 @@ const FORMAT_NEW: &str = "FORMAT.new";
 const DATA: &str = "data.redb";
 const CLOSED: &str = "CLOSED";
 const CLOSED_NEW: &str = "CLOSED.new";
+const MANIFEST: &str = "MANIFEST";
+const MANIFEST_NEW: &str = "MANIFEST.new";
+
+const CREATING: &str = "creating";
+const COPYING: &str = "copying";
+const READY: &str = "ready";
 
 /// The format of directories and records that this version reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -44,6 +55,8 @@ pub(crate) struct Directory {
 pub(crate) enum Contents {
     /// Nothing that was ever acknowledged.
     New,
+    /// A copy that was begun and not finished.
+    Copying,
     /// A store.
     Store,
 }
@@ -56,8 +69,36 @@ impl Directory {
     /// Locks the directory of a store, creating it if it is missing.
     pub(crate) fn lock(path: &Path, now: Timestamp) -> Result<(Self, Contents), OpenError> {
         // Looked at before anything is touched: the directory may be somebody else's.
-        contents(path)?;
+        refuse_incomplete(path, contents(path)?)?;
         create_durably(path)?;
+        let (directory, contents) = Self::lock_any(path, now)?;
+        refuse_incomplete(path, contents)?;
+        Ok((directory, contents))
+    }
+
+    /// Locks the directory that a copy is to be made in: a missing or empty one, or one in which
+    /// nothing was ever complete.
+    pub(crate) fn lock_target(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
+        refuse_store(path)?;
+        create_durably(path)?;
+        // The first file of all, so that a crash leaves nothing that opens as a new store.
+        let format_path = path.join(FORMAT);
+        match OpenOptions::new().write(true).create_new(true).open(&format_path) {
+            Ok(mut file) => {
+                let write = file.write_all(format_text(COPYING).as_bytes());
+                write.and_then(|()| file.sync_all()).map_err(io_error("write", &format_path))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(io_error("create", &format_path)(error)),
+        }
+        let (directory, contents) = Self::lock_any(path, now)?;
+        match contents {
+            Contents::New | Contents::Copying => Ok(directory),
+            Contents::Store => Err(OpenError::NotEmpty { dir: path.to_owned() }),
+        }
+    }
+
+    fn lock_any(path: &Path, now: Timestamp) -> Result<(Self, Contents), OpenError> {
         let lock_path = path.join(LOCK);
         let open =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path);
@@ -89,6 +130,11 @@ impl Directory {
         Ok(Self::lock(path, now)?.0)
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The data file.
     pub(crate) fn data_path(&self) -> PathBuf {
         self.path.join(DATA)
@@ -103,7 +149,19 @@ impl Directory {
 
     /// Starts a new store: an empty data file, and a FORMAT that says so.
     pub(crate) fn begin_create(&self) -> Result<File, OpenError> {
-        self.write_format("creating")?;
+        self.write_format(CREATING)?;
+        self.create_data()
+    }
+
+    /// Starts a copy: an empty data file, nothing of an earlier attempt, and a FORMAT that says so.
+    pub(crate) fn begin_copy(&self) -> Result<File, OpenError> {
+        self.write_format(COPYING)?;
+        self.remove(CLOSED)?;
+        self.remove(MANIFEST)?;
+        self.create_data()
+    }
+
+    fn create_data(&self) -> Result<File, OpenError> {
         let path = self.data_path();
         let open =
             OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
@@ -113,15 +171,31 @@ impl Directory {
     /// Ends the creation: the data file is complete and durable.
     pub(crate) fn end_create(&self) -> Result<(), OpenError> {
         self.sync()?;
-        self.write_format("ready")
+        self.write_format(READY)
+    }
+
+    /// Ends a copy: the data file is complete and durable. FORMAT is the last thing that is
+    /// written.
+    pub(crate) fn end_copy(&self, commit: u64, manifest: Option<&str>) -> Result<(), OpenError> {
+        self.write_closed(commit)?;
+        if let Some(manifest) = manifest {
+            self.replace(MANIFEST_NEW, MANIFEST, manifest)?;
+        }
+        self.end_create()
+    }
+
+    /// What the MANIFEST says, if there is one.
+    pub(crate) fn manifest(&self) -> Result<Option<String>, OpenError> {
+        let path = self.path.join(MANIFEST);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("read", &path)(error)),
+        }
     }
 
     fn write_format(&self, state: &str) -> Result<(), OpenError> {
-        let version = env!("CARGO_PKG_VERSION");
-        let text = format!(
-            "steadfast store\nformat {FORMAT_VERSION}\ncreated-by {version}\nstate {state}\n"
-        );
-        self.replace(FORMAT_NEW, FORMAT, &text)
+        self.replace(FORMAT_NEW, FORMAT, &format_text(state))
     }
 
     fn replace(&self, new: &str, name: &str, text: &str) -> Result<(), OpenError> {
@@ -158,7 +232,11 @@ impl Directory {
 
     /// Removes the marker of a clean close, before the first write.
     pub(crate) fn remove_closed(&self) -> Result<(), OpenError> {
-        let path = self.path.join(CLOSED);
+        self.remove(CLOSED)
+    }
+
+    fn remove(&self, name: &str) -> Result<(), OpenError> {
+        let path = self.path.join(name);
         match fs::remove_file(&path) {
             Ok(()) => self.sync(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -170,6 +248,41 @@ impl Directory {
     pub(crate) fn write_closed(&self, commit: u64) -> Result<(), OpenError> {
         self.replace(CLOSED_NEW, CLOSED, &format!("commit {commit}\n"))
     }
+}
+
+fn format_text(state: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("steadfast store\nformat {FORMAT_VERSION}\ncreated-by {version}\nstate {state}\n")
+}
+
+fn refuse_incomplete(path: &Path, contents: Contents) -> Result<(), OpenError> {
+    match contents {
+        Contents::New | Contents::Store => Ok(()),
+        Contents::Copying => Err(OpenError::Incomplete { dir: path.to_owned() }),
+    }
+}
+
+/// Refuses a directory that a copy must not be made in, without touching it.
+pub(crate) fn refuse_store(path: &Path) -> Result<(), OpenError> {
+    match contents(path)? {
+        Contents::New | Contents::Copying => Ok(()),
+        Contents::Store => Err(OpenError::NotEmpty { dir: path.to_owned() }),
+    }
+}
+
+/// What wrote the store of a directory, without locking or changing it.
+///
+/// # Errors
+/// [`OpenError`]: not a store, an incomplete copy, of another format, or not accessible.
+pub fn created_by(path: &Path) -> Result<String, OpenError> {
+    if contents(path)? == Contents::New {
+        return Err(OpenError::NotAStore { dir: path.to_owned() });
+    }
+    refuse_incomplete(path, contents(path)?)?;
+    let format_path = path.join(FORMAT);
+    let text = fs::read_to_string(&format_path).map_err(io_error("read", &format_path))?;
+    let version = text.lines().find_map(|line| line.strip_prefix("created-by "));
+    Ok(version.unwrap_or("an unnamed version").to_owned())
 }
 
 /// Names this process in the lock file.
@@ -241,6 +354,7 @@ fn parse_format(text: &str) -> Result<Contents, OpenError> {
     }
     match lines.next() {
         Some("state creating") => Ok(Contents::New),
+        Some("state copying") => Ok(Contents::Copying),
         Some("state ready") => Ok(Contents::Store),
         Some(_) | None => Err(unknown("a FORMAT file that cannot be read")),
     }

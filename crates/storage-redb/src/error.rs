@@ -29,6 +29,13 @@ pub enum OpenError {
         /// The directory.
         dir: PathBuf,
     },
+    /// The directory holds a copy that was begun and not finished: a backup or a restore that was
+    /// interrupted. Make the copy again, into this directory or another one.
+    #[error("the directory `{}` holds a copy that was not finished", dir.display())]
+    Incomplete {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// Another version wrote the store. Open it with the version named here, or a newer one.
     #[error(
         "the store has {found}, this version reads format {expected}: open it with the version that wrote it, or a newer one"
@@ -78,7 +85,9 @@ impl OpenError {
             Self::NotAStore { .. } | Self::NotEmpty { .. } | Self::UnknownFormat { .. } => {
                 ErrorKind::Invalid
             }
-            Self::WentBack { .. } | Self::Damaged { .. } => ErrorKind::Corrupt,
+            Self::Incomplete { .. } | Self::WentBack { .. } | Self::Damaged { .. } => {
+                ErrorKind::Corrupt
+            }
             Self::Io { .. } | Self::Thread(_) => ErrorKind::Unavailable,
         }
     }

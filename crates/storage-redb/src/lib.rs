@@ -2,7 +2,7 @@
 //!
 //! [`RedbBackend`] implements [`Backend`](steadfast_storage::Backend): group commit by one thread,
 //! a checksum of our own on every record, a second witness for every absence. [`doctor()`] examines
-//! a store, [`salvage()`] reads what is left of a damaged one.
+//! a store, [`salvage()`] reads what is left of a damaged one, [`backup`](mod@backup) makes copies.
 //!
 //! Read the modules in this order: `encode` for what is stored, `apply` for how a batch changes
 //! it, `committer` for when, `read` and `scan` for how it comes back.
@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod backup;
 pub mod directory;
 pub mod error;
 pub mod options;
@@ -31,7 +32,8 @@ mod scan;
 mod stores;
 
 pub use backend::RedbBackend;
-pub use directory::FORMAT_VERSION;
+pub use backup::{BackupError, Manifest, Observer, Progress, Stage, fork, restore, verify};
+pub use directory::{FORMAT_VERSION, created_by};
 pub use doctor::{Report, doctor};
 pub use error::{CloseError, OpenError};
 pub use options::{Clock, Options};

@@ -18,7 +18,7 @@ use steadfast_core::{EntryId, RowKey, StoreId, Timestamp};
 use crate::apply::Apply;
 use crate::backend::{builder, create, damaged, file_backend, went_back};
 use crate::bytes::Family;
-use crate::directory::{Contents, Directory};
+use crate::directory::Directory;
 use crate::encode::api_key;
 use crate::encode::index::Kind;
 use crate::encode::keys::{parse_api_key_key, parse_store_key};
@@ -68,16 +68,13 @@ pub fn salvage(dir: &Path, new_dir: &Path) -> Result<SalvageReport, OpenError> {
     let options = Options::default();
     let now = (options.clock)();
     let source = Directory::lock_store(dir, now)?;
-    let (target, contents) = Directory::lock(new_dir, now)?;
-    if contents == Contents::Store {
-        return Err(OpenError::NotEmpty { dir: new_dir.to_owned() });
-    }
+    let target = Directory::lock_target(new_dir, now)?;
     let closed_at = source.closed_at()?;
     let base = Arc::new(file_backend(source.open_data()?)?);
     let mut report = SalvageReport::default();
     let patient = Patient::new(base, Options::default());
 
-    create(Box::new(file_backend(target.begin_create()?)?), &options)?;
+    create(Box::new(file_backend(target.begin_copy()?)?), &options)?;
     let storage = file_backend(target.open_data()?)?;
     let written = caught(|| {
         let database = builder(&options).create_with_backend(storage)?;
@@ -92,8 +89,7 @@ pub fn salvage(dir: &Path, new_dir: &Path) -> Result<SalvageReport, OpenError> {
         Ok(counters)
     });
     let counters = written.map_err(|error| damaged(&error.to_string()))?;
-    target.end_create()?;
-    target.write_closed(counters.commit)?;
+    target.end_copy(counters.commit, None)?;
     Ok(report)
 }
 

@@ -7,6 +7,7 @@
     reason = "helpers of tests are tests"
 )]
 
+mod backup;
 mod bit_flips;
 mod conformance;
 mod damage;
