@@ -36,6 +36,16 @@ pub(crate) enum Command {
     /// Read, write and remove entries.
     #[command(subcommand)]
     Entry(Entry),
+    /// Copy the data as of one moment to a directory that can be verified and restored.
+    Backup(Backup),
+    /// Read a backup from its files and compare it with what was backed up.
+    Verify(Verify),
+    /// Make a data directory from a backup, after verifying it.
+    Restore(Restore),
+    /// Copy a data directory that no process holds, or a backup, to try things on.
+    Fork(Fork),
+    /// Bring a data directory to the format of this version.
+    Upgrade(Upgrade),
     /// Check every record of a data directory that no process holds. Changes nothing.
     Doctor(Doctor),
     /// Copy what can be read of a damaged data directory into a new one.
@@ -51,6 +61,9 @@ pub(crate) struct Serve {
     /// The address to listen on. Port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
     pub(crate) listen: SocketAddr,
+    /// An existing directory below which administrators may have backups made.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backups: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) profile: Profile,
     /// Players in an experience at a time: with `--limits roblox`, some budgets grow with them.
@@ -253,6 +266,58 @@ pub(crate) struct EntryRemove {
     pub(crate) place: EntryPlace,
     #[command(flatten)]
     pub(crate) consent: Consent,
+}
+
+/// `backup`.
+#[derive(Args, Debug)]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The directory of the backup. There must be nothing yet. With `--server` a plain name: the
+    /// server makes it on its machine, below the directory of its `--backups`.
+    #[arg(long, value_name = "NEW")]
+    pub(crate) to: PathBuf,
+}
+
+/// `verify`.
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// The directory of the backup. It is only read.
+    #[arg(value_name = "BACKUP")]
+    pub(crate) backup: PathBuf,
+}
+
+/// `restore`.
+#[derive(Args, Debug)]
+pub(crate) struct Restore {
+    /// The directory of the backup. It is only read.
+    #[arg(value_name = "BACKUP")]
+    pub(crate) backup: PathBuf,
+    /// The new data directory. There must be nothing yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+}
+
+/// `fork`.
+#[derive(Args, Debug)]
+pub(crate) struct Fork {
+    /// The data directory or backup. It is only read.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The new data directory. There must be nothing yet.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+}
+
+/// `upgrade`.
+#[derive(Args, Debug)]
+pub(crate) struct Upgrade {
+    /// The data directory.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// `doctor`.

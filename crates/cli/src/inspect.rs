@@ -53,7 +53,11 @@ pub(crate) fn salvage(salvage: &args::Salvage, printer: Printer) -> Result<()> {
     Ok(())
 }
 
-fn check_exists(dir: &Path) -> Result<()> {
+/// Refuses a directory that is not there, before something makes it.
+///
+/// # Errors
+/// It is not there.
+pub(crate) fn check_exists(dir: &Path) -> Result<()> {
     if dir.exists() {
         return Ok(());
     }
@@ -213,7 +217,8 @@ fn yes_or_no(holds: bool) -> String {
     if holds { "yes" } else { "no" }.to_owned()
 }
 
-fn lines_or_none(lines: impl Iterator<Item = String>) -> String {
+/// A cell with one line for each.
+pub(crate) fn lines_or_none(lines: impl Iterator<Item = String>) -> String {
     let lines: Vec<_> = lines.collect();
     if lines.is_empty() { "none".to_owned() } else { lines.join("\n") }
 }

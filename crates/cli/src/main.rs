@@ -9,6 +9,7 @@
 
 mod args;
 mod consent;
+mod copy;
 mod duration;
 mod entry;
 mod environment;
@@ -18,6 +19,7 @@ mod key;
 mod printer;
 mod serve;
 mod target;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -48,6 +50,11 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::Key(key) => small_runtime()?.block_on(key::run(key, printer)),
         Command::Entry(entry) => small_runtime()?.block_on(entry::run(entry, printer)),
+        Command::Backup(backup) => small_runtime()?.block_on(copy::backup(&backup, printer)),
+        Command::Verify(verify) => copy::verify(&verify, printer),
+        Command::Restore(restore) => copy::restore(&restore, printer),
+        Command::Fork(fork) => copy::fork(&fork, printer),
+        Command::Upgrade(upgrade) => upgrade::run(&upgrade, printer),
         Command::Doctor(doctor) => inspect::doctor(&doctor, printer),
         Command::Salvage(salvage) => inspect::salvage(&salvage, printer),
     }

@@ -123,6 +123,38 @@ pub(crate) fn ask(question: &str) -> Result<Option<String>> {
     Ok(Some(answer.trim().to_owned()))
 }
 
+/// One line on stderr that says how far long work is. Without a terminal there is none.
+#[derive(Debug)]
+pub(crate) struct ProgressLine {
+    is_shown: bool,
+    last: String,
+}
+
+impl ProgressLine {
+    pub(crate) fn new() -> Self {
+        Self { is_shown: io::stderr().is_terminal(), last: String::new() }
+    }
+
+    /// Replaces what the line says.
+    pub(crate) fn show(&mut self, what: &str, done: u64, total: u64) {
+        let percent = done.min(total).saturating_mul(100).checked_div(total).unwrap_or(0);
+        let text = format!("{what} {percent} %");
+        if self.is_shown && text != self.last {
+            // Back to its start, and away with what was longer.
+            to_stderr(&format!("\r{text}\u{1b}[K"));
+            self.last = text;
+        }
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        if !self.last.is_empty() {
+            to_stderr("\r\u{1b}[K");
+        }
+    }
+}
+
 fn to_stderr(text: &str) {
     let mut stderr = io::stderr().lock();
     drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));

@@ -46,8 +46,13 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     let db =
         Steadfast::open(&serve.data, options).map_err(|error| open_failure(&serve.data, error))?;
     let budgets = Budgets { ccu: serve.ccu, ..Budgets::default() };
-    let config =
-        Config { listen: serve.listen, budgets, metrics: Some(recorder), ..Config::default() };
+    let config = Config {
+        listen: serve.listen,
+        budgets,
+        backups: serve.backups,
+        metrics: Some(recorder),
+        ..Config::default()
+    };
     let server = match start(config, &db, preset.as_deref(), &serve.data).await {
         Ok(server) => server,
         Err(failure) => {

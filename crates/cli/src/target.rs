@@ -10,6 +10,7 @@ use steadfast_core::key::KeyScope;
 use steadfast_core::{ApiKeyId, Timestamp, UniverseId};
 
 use crate::args;
+use crate::copy::Copied;
 use crate::failure::Result;
 use crate::target::directory::Directory;
 use crate::target::remote::Remote;
@@ -152,6 +153,21 @@ impl Target {
         };
         let done = done?;
         closed.map(|()| done)
+    }
+
+    /// Has a running server make a backup of this name, and waits for it.
+    ///
+    /// # Errors
+    /// There is no server to ask, or it made none.
+    pub(crate) async fn backup_on_server(
+        args: &args::Target,
+        name: &str,
+        observe: impl FnMut(&str, u64, u64),
+    ) -> Result<Copied> {
+        let Some(url) = &args.server else {
+            unreachable!("a directory is copied without a server")
+        };
+        Remote::new(url, args.key_file.as_deref())?.backup(name, observe).await
     }
 
     /// Reads an entry, at a version if one is given.

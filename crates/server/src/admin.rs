@@ -1,7 +1,10 @@
-//! Administration, for keys with the scope `steadfast.admin`: API keys and the server's status.
+//! Administration, for keys with the scope `steadfast.admin`: API keys, backups and the server's
+//! status.
 //!
 //! The documents are our own: universe ids are text, because not every reader of JSON holds 64 bits;
 //! `null` in the place of a list means that there is no restriction.
+
+mod backups;
 
 use std::collections::BTreeSet;
 
@@ -24,6 +27,8 @@ use crate::reply::Reply;
 use crate::route::{AdminCall, Surface};
 use crate::service::{App, is_json};
 
+pub(crate) use self::backups::Backups;
+
 /// Largest body of an administrative call, in bytes.
 const BODY_SIZE_MAX: usize = 256 * 1024;
 /// Longest name of a key, in bytes.
@@ -36,7 +41,7 @@ pub(crate) async fn answer<B>(
     app: &App,
     key: &ApiKey,
     parts: &Parts,
-    call: AdminCall,
+    call: AdminCall<'_>,
     body: &mut Incoming<B>,
 ) -> Reply
 where
@@ -51,6 +56,8 @@ where
         AdminCall::KeyList => list(app).await,
         AdminCall::KeyRevoke(id) => revoke(app, id).await,
         AdminCall::Status => Ok(status(app)),
+        AdminCall::BackupCreate => backups::create(app, parts, body).await,
+        AdminCall::BackupGet(name) => backups::get(app, name),
     };
     answer.unwrap_or_else(|refusal| refusal)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -56,6 +57,9 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// How requests are counted, where the limits of the store have rates.
     pub budgets: Budgets,
+    /// Where backups are made that administrators ask for: each in a directory of its own directly
+    /// below. Without it none are made.
+    pub backups: Option<PathBuf>,
     /// What `/metrics` shows. Without it there is no such route.
     #[serde(skip)]
     pub metrics: Option<PrometheusHandle>,
@@ -79,6 +83,7 @@ impl Default for Config {
             stream_count_max: 100,
             shutdown_timeout: Duration::from_secs(30),
             budgets: Budgets::default(),
+            backups: None,
             metrics: None,
         }
     }
@@ -149,6 +154,13 @@ impl Config {
                 self.body_memory_max
             ),
         );
+        if let Some(dir) = &self.backups {
+            // Made here it could hide that a disk is missing.
+            require(
+                dir.is_dir(),
+                format!("`backups` is `{}`, which is no directory", dir.display()),
+            );
+        }
         problems.extend(self.budgets.problem());
         if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
     }
@@ -197,9 +209,10 @@ mod tests {
             head_size_max: 8 * 1024 - 1,
             body_memory_max: 1,
             budgets: Budgets { window_count_max: 3, ..Budgets::default() },
+            backups: Some("/none".into()),
             ..Config::default()
         };
-        insta::assert_snapshot!(config.check(VALUE_SIZE_MAX).unwrap_err(), @r#"`connection_count_max` is 0; `head_timeout` is 0; `head_size_max` is 8191, at least 8192 are needed; `body_memory_max` is 1, less than one body of 16842752; `budgets.window_count_max` is 3, at least 4 are needed"#);
+        insta::assert_snapshot!(config.check(VALUE_SIZE_MAX).unwrap_err(), @r#"`connection_count_max` is 0; `head_timeout` is 0; `head_size_max` is 8191, at least 8192 are needed; `body_memory_max` is 1, less than one body of 16842752; `backups` is `/none`, which is no directory; `budgets.window_count_max` is 3, at least 4 are needed"#);
     }
 
     #[test]

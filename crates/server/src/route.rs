@@ -48,7 +48,7 @@ impl Surface {
 pub(crate) enum Call<'a> {
     V1(V1Call<'a>),
     V2(V2Call<'a>),
-    Admin(AdminCall),
+    Admin(AdminCall<'a>),
     Public(PublicCall),
     /// No call of that method and path.
     None,
@@ -76,12 +76,15 @@ pub(crate) enum V2Call<'a> {
 
 /// A call for administrators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AdminCall {
+pub(crate) enum AdminCall<'a> {
     KeyCreate,
     KeyList,
     /// No id if it cannot be one.
     KeyRevoke(Option<ApiKeyId>),
     Status,
+    BackupCreate,
+    /// By its name, as it stands in the path.
+    BackupGet(&'a str),
 }
 
 /// A call that needs no key.
@@ -163,6 +166,8 @@ impl<'a> Call<'a> {
             Self::Admin(AdminCall::KeyCreate | AdminCall::KeyList) => "/steadfast/v1/admin/keys",
             Self::Admin(AdminCall::KeyRevoke(_)) => "/steadfast/v1/admin/keys/{key}",
             Self::Admin(AdminCall::Status) => "/steadfast/v1/admin/status",
+            Self::Admin(AdminCall::BackupCreate) => "/steadfast/v1/admin/backups",
+            Self::Admin(AdminCall::BackupGet(_)) => "/steadfast/v1/admin/backups/{backup}",
             Self::Public(PublicCall::Healthz) => "/healthz",
             Self::Public(PublicCall::Readyz) => "/readyz",
             Self::Public(PublicCall::Metrics) => "/metrics",
@@ -171,11 +176,16 @@ impl<'a> Call<'a> {
     }
 }
 
-fn find_admin(method: &Method, path: &str) -> Option<AdminCall> {
+fn find_admin<'a>(method: &Method, path: &'a str) -> Option<AdminCall<'a>> {
     match (path.strip_prefix(ADMIN_PREFIX)?, method) {
         ("/keys", &Method::POST) => Some(AdminCall::KeyCreate),
         ("/keys", &Method::GET) => Some(AdminCall::KeyList),
         ("/status", &Method::GET) => Some(AdminCall::Status),
+        ("/backups", &Method::POST) => Some(AdminCall::BackupCreate),
+        (rest, &Method::GET) => {
+            let name = rest.strip_prefix("/backups/").filter(|name| !name.contains('/'))?;
+            Some(AdminCall::BackupGet(name))
+        }
         (rest, &Method::DELETE) => {
             let id = rest.strip_prefix("/keys/").filter(|id| !id.contains('/'))?;
             Some(AdminCall::KeyRevoke(ApiKeyId::parse(id)))
@@ -236,6 +246,9 @@ mod tests {
             ("/steadfast/v1/admin/keys", "GET POST"),
             (&key, "DELETE"),
             ("/steadfast/v1/admin/status", "GET"),
+            ("/steadfast/v1/admin/backups", "POST"),
+            ("/steadfast/v1/admin/backups/monday", "GET"),
+            ("/steadfast/v1/admin/backups/a/b", ""),
             ("/healthz", "GET"),
             ("/readyz", "GET"),
             ("/metrics", "GET"),

@@ -131,6 +131,8 @@ impl BoundServer {
         connections.shutdown().await;
         let steadfast = app.steadfast().clone();
         let closed = tokio::task::spawn_blocking(move || steadfast.close()).await;
+        // A backup ends with its store.
+        app.backups().ended().await;
         closed.map_err(ServerError::ClosePanicked)?.map_err(ServerError::Close)?;
         info!("stopped");
         Ok(())

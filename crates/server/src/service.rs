@@ -23,6 +23,7 @@ use steadfast_core::platform::{EntryState, PlatformError};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
+use crate::admin::Backups;
 use crate::body::{BodyLimits, BodyMemory, Incoming, ReadBody};
 use crate::config::Config;
 use crate::edge::Edge;
@@ -39,13 +40,15 @@ pub(crate) struct App {
     started_at: Instant,
     body_memory: BodyMemory,
     throttle: Option<Throttle>,
+    backups: Backups,
 }
 
 impl App {
     pub(crate) fn new(config: Config, steadfast: Steadfast) -> Self {
         let body_memory = BodyMemory::new(config.body_memory_max);
         let throttle = Throttle::new(&config, steadfast.limits());
-        Self { config, steadfast, started_at: Instant::now(), body_memory, throttle }
+        let (started_at, backups) = (Instant::now(), Backups::default());
+        Self { config, steadfast, started_at, body_memory, throttle, backups }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -59,6 +62,10 @@ impl App {
     /// The budgets of requests, where they are counted.
     pub(crate) fn throttle(&self) -> Option<&Throttle> {
         self.throttle.as_ref()
+    }
+
+    pub(crate) fn backups(&self) -> &Backups {
+        &self.backups
     }
 
     /// How long the server has been there, by the runtime's clock.

@@ -41,6 +41,7 @@ mod steadfast;
 pub use engine::{OpenError, Options, Stopped};
 pub use keys::{ApiKeys, KeyError, NewKey, SECRET_SIZE_MIN};
 pub use steadfast::Steadfast;
+pub use steadfast_storage_redb::{BackupError, Manifest, Observer, Progress, Stage};
 
 /// The names of the data model: values, ids, requests and errors.
 pub use steadfast_core as core;

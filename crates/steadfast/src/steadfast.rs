@@ -8,7 +8,7 @@ use std::sync::Arc;
 use steadfast_core::platform::{EntryState, Permit, PlatformError, Request, Update, UpdateStep};
 use steadfast_core::{Content, EntryId, Limits, Timestamp, WriteId};
 use steadfast_storage::{Backend, LocalPlatform, MemoryBackend, Platform};
-use steadfast_storage_redb::RedbBackend;
+use steadfast_storage_redb::{BackupError, Manifest, Observer, RedbBackend};
 
 use crate::answer::submit;
 use crate::engine::{OpenError, Options, Stopped};
@@ -19,6 +19,8 @@ use crate::keys::{ApiKeys, new_write_id};
 pub struct Steadfast {
     platform: LocalPlatform,
     limits: Arc<Limits>,
+    /// The backend once more, if it is one that can be copied.
+    directory: Option<Arc<RedbBackend>>,
 }
 
 impl Steadfast {
@@ -34,7 +36,9 @@ impl Steadfast {
         };
         let backend =
             RedbBackend::open(dir.as_ref(), redb_options).map_err(OpenError::Directory)?;
-        Self::over(Arc::new(backend), options)
+        let backend = Arc::new(backend);
+        let db = Self::over(Arc::<RedbBackend>::clone(&backend), options)?;
+        Ok(Self { directory: Some(backend), ..db })
     }
 
     /// A store that lives as long as its handles, for tests and for trying things out.
@@ -53,7 +57,7 @@ impl Steadfast {
     pub fn over(backend: Arc<dyn Backend>, options: Options) -> Result<Self, OpenError> {
         let platform = LocalPlatform::new(backend, options.limits.writes_per_key_max)
             .map_err(OpenError::Thread)?;
-        Ok(Self { platform, limits: Arc::new(options.limits) })
+        Ok(Self { platform, limits: Arc::new(options.limits), directory: None })
     }
 
     /// The limits of requests.
@@ -141,6 +145,21 @@ impl Steadfast {
         self.backend().stopped().map_or(Ok(()), |reason| Err(Stopped { reason }))
     }
 
+    /// Makes a backup in a directory that is missing or empty, as of one moment, while the store
+    /// serves. Everything acknowledged before the call is in it. Blocks until it is complete: call
+    /// it on a thread of its own. Closing the store ends it.
+    ///
+    /// # Errors
+    /// [`BackupError`]; the directory then refuses to open until a backup into it is complete.
+    pub fn backup_to(
+        &self,
+        dir: impl AsRef<Path>,
+        observer: &mut Observer<'_>,
+    ) -> Result<Manifest, BackupError> {
+        let backend = self.directory.as_ref().ok_or(BackupError::Unsupported)?;
+        backend.backup_to(dir.as_ref(), observer)
+    }
+
     /// Finishes what was submitted and closes the store for every handle. Blocks until it is done.
     ///
     /// # Errors
@@ -175,6 +194,19 @@ mod tests {
         let entry = EntryId { store, scope: Scope::global(), key: EntryKey::trusted("k") };
         let answer = db.execute(Request::Get(Get { entry, which: Which::Current })).await;
         assert!(matches!(answer, Err(PlatformError::StoreNotFound { .. })));
+    }
+
+    #[test]
+    fn only_a_directory_can_be_backed_up() {
+        let db = Steadfast::in_memory(Options::default()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let go_on = &mut |_| std::ops::ControlFlow::Continue(());
+        let refused = db.backup_to(dir.path(), go_on);
+        assert!(matches!(refused, Err(BackupError::Unsupported)), "{refused:?}");
+        let home = Steadfast::open(dir.path().join("home"), Options::default()).unwrap();
+        let made = home.backup_to(dir.path().join("saved"), go_on).unwrap();
+        home.close().unwrap();
+        assert_eq!(steadfast_storage_redb::verify(&dir.path().join("saved"), go_on).unwrap(), made);
     }
 
     #[test]

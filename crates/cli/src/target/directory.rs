@@ -231,8 +231,11 @@ pub(crate) fn open_failure(dir: &Path, error: OpenError) -> Failure {
 /// What the engine says of a directory.
 pub(crate) fn directory_failure(error: steadfast_storage_redb::OpenError) -> Failure {
     let is_damaged = error.kind() == ErrorKind::Corrupt;
+    let is_incomplete = matches!(error, steadfast_storage_redb::OpenError::Incomplete { .. });
     let failure = Failure::of(error.kind(), error);
-    if is_damaged {
+    if is_incomplete {
+        failure.hint("make the backup or the restore again, into it or another directory")
+    } else if is_damaged {
         failure.hint("`doctor DIR` looks at it, `salvage DIR --to NEW` saves what can be read")
     } else {
         failure

@@ -1,6 +1,7 @@
-//! A running server, spoken to over HTTP: Open Cloud for entries, administration for keys.
+//! A running server, spoken to over HTTP: Open Cloud for entries, administration for the rest.
 
 mod answer;
+mod backups;
 mod keys;
 mod setup;
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod failures;

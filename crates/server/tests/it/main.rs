@@ -11,6 +11,7 @@
 
 mod admin;
 mod backends;
+mod backups;
 mod client;
 mod faults;
 mod hardening;

@@ -55,6 +55,12 @@ impl World {
         [Self::new().await, Self::start(disk, config(), Some(dir)).await]
     }
 
+    /// A world whose store is in a directory.
+    pub(crate) async fn on_disk(dir: &std::path::Path, config: Config) -> Self {
+        let disk = Steadfast::open(dir, Options::default()).unwrap();
+        Self::start(disk, config, None).await
+    }
+
     pub(crate) async fn start(steadfast: Steadfast, config: Config, dir: Option<TempDir>) -> Self {
         let bound = Server::bind(config, steadfast.clone()).unwrap();
         let addr = bound.local_addr();
