@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "the tests own their tasks and join them")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod testdata;
+
 use std::sync::Arc;
 
 use steadfast::core::platform::{
