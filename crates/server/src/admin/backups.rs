@@ -180,6 +180,8 @@ fn path_of(parent: &Path, name: &str) -> Result<PathBuf, Reply> {
         );
         return Err(invalid("InvalidDirectory", &message));
     }
+    // Absolute, because whoever reads the answer need not be where the server is.
+    let parent = std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned());
     let path = parent.join(name);
     if path.is_symlink() {
         return Err(invalid("InvalidDirectory", "that name is a link to somewhere else"));

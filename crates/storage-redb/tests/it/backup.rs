@@ -371,6 +371,27 @@ fn a_backup_that_was_written_to_is_one_no_more() {
     assert!(problems.contains(&commit), "{problems:?}");
 }
 
+#[test]
+fn the_manifest_of_another_backup_does_not_fit_even_if_every_count_does() {
+    let home = tempfile::tempdir().unwrap();
+    let saved = ["1", "2"].map(|text| {
+        let (dir, saved) = (home.path().join(text), home.path().join(format!("saved-{text}")));
+        let backend = RedbBackend::open(&dir, options()).unwrap();
+        let id = entry("A", "global", "p");
+        let put = put_entry(&id, revision(1, 1), Some(content(text.to_owned())));
+        committed(&backend, unconditional(vec![put]));
+        backend.backup_to(&saved, &mut go_on).unwrap();
+        saved
+    });
+    fs::copy(saved[0].join("MANIFEST"), saved[1].join("MANIFEST")).unwrap();
+    let Err(BackupError::Damaged { problems, .. }) = verify(&saved[1], &mut go_on) else {
+        panic!("it holds another value");
+    };
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].starts_with("the content checksum is "), "{problems:?}");
+    verify(&saved[0], &mut go_on).unwrap();
+}
+
 /// A store that serves one damaged row, as a bit that flips under a running store leaves it.
 fn with_damaged_row(dir: &Path) -> Manifest {
     let saved = dir.with_extension("sound");
