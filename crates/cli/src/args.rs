@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use steadfast_core::key::KeyScope;
 use steadfast_core::platform::parse_amount;
 use steadfast_core::{ApiKeyId, Limits, UniverseId};
+use steadfast_proxy::{HostName, Target as ProxyTarget};
 
 use crate::duration::parse_duration;
 use crate::environment;
@@ -30,6 +31,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve a data directory over HTTP until SIGTERM or SIGINT.
     Serve(Serve),
+    /// Pose as the live service for clients that cannot be given another address, until SIGTERM
+    /// or SIGINT. Prints the variables that send them here.
+    Proxy(Proxy),
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(Key),
@@ -69,6 +73,24 @@ pub(crate) struct Serve {
     /// Players in an experience at a time: with `--limits roblox`, some budgets grow with them.
     #[arg(long, value_name = "PLAYERS", default_value_t = 0)]
     pub(crate) ccu: u64,
+}
+
+/// `proxy`.
+#[derive(Args, Debug)]
+pub(crate) struct Proxy {
+    /// The server that requests go to, such as `http://127.0.0.1:8787`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: ProxyTarget,
+    /// The address to listen on, on this machine only. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// A host to pose as besides apis.roblox.com; may be given more than once.
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<HostName>,
+    /// Where to write the certificate that clients must trust. Without it, a directory that is
+    /// removed at the end.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// The limits of requests.

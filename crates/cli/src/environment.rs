@@ -24,10 +24,10 @@ pub(crate) const ADMIN_KEY: Variable = Variable {
     purpose: "`serve`: the administrator's key, instead of one that is made and printed",
 };
 
-/// What a server logs.
+/// What a server or a proxy logs.
 pub(crate) const LOG: Variable = Variable {
     name: "STEADFAST_LOG",
-    purpose: "`serve`: what is logged, such as `warn` or `info,steadfast_server=debug`",
+    purpose: "`serve`, `proxy`: what is logged, such as `warn` or `info,steadfast_server=debug`",
 };
 
 /// The convention of <https://no-color.org>: set to anything but nothing, there is no colour.
@@ -76,7 +76,7 @@ mod tests {
         Environment variables:
           STEADFAST_API_KEY    the API key of requests to a server
           STEADFAST_ADMIN_KEY  `serve`: the administrator's key, instead of one that is made and printed
-          STEADFAST_LOG        `serve`: what is logged, such as `warn` or `info,steadfast_server=debug`
+          STEADFAST_LOG        `serve`, `proxy`: what is logged, such as `warn` or `info,steadfast_server=debug`
           NO_COLOR             no colour, if it is set to anything
         ");
     }

@@ -17,6 +17,7 @@ mod failure;
 mod inspect;
 mod key;
 mod printer;
+mod proxy;
 mod serve;
 mod target;
 mod upgrade;
@@ -47,6 +48,10 @@ fn run(cli: Cli) -> Result<()> {
         Command::Serve(serve) => {
             let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
             runtime.block_on(serve::run(serve))
+        }
+        Command::Proxy(proxy) => {
+            let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
+            runtime.block_on(proxy::run(proxy, printer))
         }
         Command::Key(key) => small_runtime()?.block_on(key::run(key, printer)),
         Command::Entry(entry) => small_runtime()?.block_on(entry::run(entry, printer)),

@@ -58,6 +58,17 @@ impl Printer {
         }
     }
 
+    /// Prints one result that people and shells read as text, and programs as an object.
+    ///
+    /// # Errors
+    /// Stdout cannot be written to.
+    pub(crate) fn text_or_json(self, text: &str, item: &impl Serialize) -> Result<()> {
+        match self.format {
+            Format::Json => line(&json(item)?),
+            Format::Table => line(text),
+        }
+    }
+
     /// Prints a list of results.
     ///
     /// # Errors

@@ -108,8 +108,7 @@ async fn stop_requested(mut signals: Signals, db: Steadfast) {
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = signals.terminate.recv() => return info!("asked to stop by SIGTERM"),
-            _ = signals.interrupt.recv() => return info!("asked to stop by SIGINT"),
+            () = signals.next() => return,
             _ = checks.tick() => if let Err(stopped) = db.health() {
                 return error!(reason = %stopped.reason, "the store stopped by itself");
             },
@@ -118,22 +117,38 @@ async fn stop_requested(mut signals: Signals, db: Steadfast) {
 }
 
 /// The signals that ask for a stop.
-struct Signals {
+pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self> {
+    /// From here on a signal waits to be seen, instead of ending the process.
+    ///
+    /// # Errors
+    /// The system has no room for it.
+    pub(crate) fn new() -> Result<Self> {
         let listen = |kind| signal(kind).map_err(internal);
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
         })
     }
+
+    /// Completes with the next signal.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => info!("asked to stop by SIGTERM"),
+            _ = self.interrupt.recv() => info!("asked to stop by SIGINT"),
+        }
+    }
 }
 
-fn start_log() -> Result<()> {
+/// Logs to stderr from now on.
+///
+/// # Errors
+/// The filter of the environment is none.
+pub(crate) fn start_log() -> Result<()> {
     let text = environment::read(&environment::LOG)?;
     let filter = EnvFilter::builder().parse(text.as_deref().unwrap_or(LOG_DEFAULT));
     let filter = filter.map_err(|error| {

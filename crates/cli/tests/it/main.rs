@@ -15,6 +15,8 @@ mod keys;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod shown;

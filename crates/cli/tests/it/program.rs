@@ -135,7 +135,16 @@ impl Server {
 
     /// The same of a command that becomes such a server.
     #[track_caller]
-    pub(crate) fn start_command(mut command: Command) -> Self {
+    pub(crate) fn start_command(command: Command) -> Self {
+        Self::start_until(command, |line| line.strip_prefix("listening on ").map(str::to_owned))
+    }
+
+    /// Starts something else that serves, and waits for the line that has its address.
+    #[track_caller]
+    pub(crate) fn start_until(
+        mut command: Command,
+        address_in: impl Fn(&str) -> Option<String>,
+    ) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut stderr_pipe = child.stderr.take().unwrap();
@@ -155,8 +164,8 @@ impl Server {
         let mut server = Self { url: String::new(), pid, lines: Vec::new(), exit, stderr };
         while server.url.is_empty() {
             let line = lines_out.recv_timeout(LIMIT).expect("the server prints its address");
-            if let Some(url) = line.strip_prefix("listening on ") {
-                server.url = url.to_owned();
+            if let Some(url) = address_in(&line) {
+                server.url = url;
             }
             server.lines.push(line);
         }
@@ -178,7 +187,7 @@ impl Server {
     }
 
     /// To this one process.
-    fn send(&self, signal: &str) {
+    pub(crate) fn send(&self, signal: &str) {
         let line = format!("kill -{signal} {}", self.pid);
         let mut kill = Command::new("sh");
         // A process that ended already is as good.
