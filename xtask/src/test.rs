@@ -5,6 +5,7 @@
 
 mod clients;
 mod machine;
+mod proxy;
 mod report;
 mod running;
 mod scenarios;

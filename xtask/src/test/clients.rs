@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::proxy::Proxy;
 use super::running::run_within;
 use super::server::{API_KEY, Server};
 use crate::command;
@@ -18,11 +19,13 @@ use crate::workspace::Workspace;
 /// Where the scripts are, from the root.
 const SOURCES: &str = "tests/clients";
 const PYTHON_SCRIPT: &str = "rblx_open_cloud.py";
+const PROXIED_SCRIPT: &str = "rblx_open_cloud_by_proxy.py";
 const NODE_SCRIPT: &str = "openblox.mjs";
 /// One client's whole run.
 const SCRIPT_LIMIT: Duration = Duration::from_mins(5);
 
-/// Installs the clients, starts the server, runs each client and stops the server.
+/// Installs the clients, starts the server, runs each client and stops the server. The last client
+/// runs behind the proxy.
 ///
 /// # Errors
 /// Installing failed, a client failed, or the server did not end well.
@@ -36,17 +39,35 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
     let program = workspace.target.join("ci").join("steadfast");
     let server = Server::start(&program, &data, &place.join("server.log"))?;
     let sources = workspace.root.join(SOURCES);
-    let mut python = workspace.command(python);
-    python.arg(sources.join(PYTHON_SCRIPT));
+    let mut python_script = workspace.command(&python);
+    python_script.arg(sources.join(PYTHON_SCRIPT));
     let mut node_script = workspace.command("node");
     node_script.arg(node.join(NODE_SCRIPT));
-    let scripts = run_script(&mut python, &server.url)
-        .and_then(|()| run_script(&mut node_script, &server.url));
-    // The server is stopped and judged also when a client failed.
-    match (scripts, server.stop()) {
+    let mut proxied_script = workspace.command(&python);
+    proxied_script.arg(sources.join(PROXIED_SCRIPT));
+    let scripts = run_script(&mut python_script, &server.url)
+        .and_then(|()| run_script(&mut node_script, &server.url))
+        .and_then(|()| {
+            let proxy = Proxy::start(&program, &server.url, &place.join("proxy.log"))?;
+            let script = run_proxied(&mut proxied_script, &proxy);
+            both(script, proxy.stop())
+        });
+    both(scripts, server.stop())
+}
+
+/// What was run, and the process behind it: that is stopped and judged also when a client failed.
+fn both(run: Result<()>, stopped: Result<()>) -> Result<()> {
+    match (run, stopped) {
         (Err(error), Err(after)) => Err(error.context(after.to_string())),
-        (scripts, stopped) => scripts.and(stopped),
+        (run, stopped) => run.and(stopped),
     }
+}
+
+/// Runs a client that is told nothing but the variables of the proxy.
+fn run_proxied(script: &mut Command, proxy: &Proxy) -> Result<()> {
+    script.envs(&proxy.variables).env("STEADFAST_API_KEY", API_KEY);
+    script.env("PYTHONDONTWRITEBYTECODE", "1");
+    run_within(SCRIPT_LIMIT, script)
 }
 
 fn run_script(script: &mut Command, url: &str) -> Result<()> {

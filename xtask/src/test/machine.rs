@@ -50,7 +50,7 @@ const REQUIREMENTS: [Requirement; 7] = [
         how: "rustup component add clippy",
     },
     Requirement {
-        name: "a C compiler `cc` with the C library's headers (zstd is C)",
+        name: "a C compiler `cc` with the C library's headers (zstd and ring are C)",
         steps: COMPILING,
         // The compiler alone is not enough: the headers are a package of their own.
         probe: &["sh", "-c", "echo '#include <stdlib.h>' | cc -fsyntax-only -x c -"],

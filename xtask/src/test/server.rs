@@ -61,22 +61,29 @@ impl Server {
     ///
     /// # Errors
     /// It ended with another code than 0, or had to be killed; the error carries its log.
-    pub(super) fn stop(mut self) -> Result<()> {
-        self.running.terminate()?;
-        let stopped = match self.running.wait(STOP_LIMIT)? {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => Err(anyhow!("after SIGTERM the server ended with {status}, not 0")),
-            None => Err(anyhow!(
-                "the server was killed: it still ran {} s after SIGTERM",
-                STOP_LIMIT.as_secs()
-            )),
-        };
-        stopped.map_err(|error| with_log(&error, &self.log))
+    pub(super) fn stop(self) -> Result<()> {
+        stop("the server", self.running, &self.log)
     }
 }
 
+/// Asks a process to end and expects that it does so in time and content.
+///
+/// # Errors
+/// It ended with another code than 0, or had to be killed; the error carries its log.
+pub(super) fn stop(name: &str, mut running: Running, log: &Path) -> Result<()> {
+    running.terminate()?;
+    let stopped = match running.wait(STOP_LIMIT)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(anyhow!("after SIGTERM {name} ended with {status}, not 0")),
+        None => {
+            Err(anyhow!("{name} was killed: it still ran {} s after SIGTERM", STOP_LIMIT.as_secs()))
+        }
+    };
+    stopped.map_err(|error| with_log(&error, log))
+}
+
 /// Reads to the end even when nobody listens any more, so that the server never blocks.
-fn read_lines(stdout: ChildStdout) -> Receiver<String> {
+pub(super) fn read_lines(stdout: ChildStdout) -> Receiver<String> {
     let (sender, lines) = mpsc::sync_channel(LINES_MAX);
     thread::spawn(move || {
         let mut wanted = true;
@@ -111,11 +118,12 @@ fn parse_url(line: &str) -> Option<&str> {
     url.starts_with("http://").then(|| url.trim_end_matches('/'))
 }
 
-fn with_log(error: &anyhow::Error, log: &Path) -> anyhow::Error {
+/// The error with the end of the log of a process.
+pub(super) fn with_log(error: &anyhow::Error, log: &Path) -> anyhow::Error {
     let text = fs::read_to_string(log).unwrap_or_default();
     let skipped = text.lines().count().saturating_sub(LOG_LINES_SHOWN);
     let shown = text.lines().skip(skipped).collect::<Vec<_>>().join("\n");
-    anyhow!("{error}\nthe end of the server's log, {}:\n{shown}", log.display())
+    anyhow!("{error}\nthe end of the log, {}:\n{shown}", log.display())
 }
 
 #[cfg(test)]
