@@ -31,6 +31,8 @@ enum Task {
     Test(test::Options),
     /// Check layers, module docs, file sizes, links and stray paths.
     Tidy,
+    /// Look for answers that the API's description does not list, for as long as you like.
+    Fuzz(test::fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let done = Workspace::find().and_then(|workspace| match arguments.task {
         Task::Test(options) => Ok(test::run(&workspace, &options)),
         Task::Tidy => tidy::run(&workspace).map(|()| true),
+        Task::Fuzz(options) => test::fuzz::run_long(&workspace, &options).map(|()| true),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

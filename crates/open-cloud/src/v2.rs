@@ -19,7 +19,7 @@ use crate::error::V2Error;
 use crate::time;
 
 /// Most members of a body, known and unknown.
-const MEMBER_COUNT_MAX: usize = 64;
+pub const MEMBER_COUNT_MAX: usize = 64;
 
 /// What comes before the id of a user.
 const USER_PREFIX: &str = "users/";

@@ -30,11 +30,11 @@ use crate::service::{App, is_json};
 pub(crate) use self::backups::Backups;
 
 /// Largest body of an administrative call, in bytes.
-const BODY_SIZE_MAX: usize = 256 * 1024;
+pub(crate) const BODY_SIZE_MAX: usize = 256 * 1024;
 /// Longest name of a key, in bytes.
-const KEY_NAME_SIZE_MAX: usize = 128;
+pub(crate) const KEY_NAME_SIZE_MAX: usize = 128;
 /// Most universes, and most data stores, that a key is limited to.
-const ONLY_COUNT_MAX: usize = 1_000;
+pub(crate) const ONLY_COUNT_MAX: usize = 1_000;
 
 /// Answers an administrative call.
 pub(crate) async fn answer<B>(
@@ -209,7 +209,7 @@ fn status(app: &App) -> Reply {
 }
 
 /// The limits, by the names that they have in the code.
-struct LimitsOutput<'a>(&'a Limits);
+pub(crate) struct LimitsOutput<'a>(pub(crate) &'a Limits);
 
 impl Serialize for LimitsOutput<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,4 @@
-//! Probes and metrics, open to everybody who reaches the address: they hold no data of players.
+//! Probes, metrics and the description of the API, open to everybody who reaches the address: they hold no data of players.
 
 use http::StatusCode;
 
@@ -13,6 +13,7 @@ pub(crate) fn answer(app: &App, call: PublicCall) -> Reply {
         PublicCall::Healthz => Reply::text(StatusCode::OK, "alive\n"),
         PublicCall::Readyz => ready(app),
         PublicCall::Metrics => metrics(app),
+        PublicCall::OpenApi => Reply::json(StatusCode::OK, app.openapi().clone()),
     }
 }
 

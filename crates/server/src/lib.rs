@@ -20,6 +20,7 @@
 
 pub mod config;
 pub mod metrics;
+pub mod openapi;
 pub mod server;
 
 mod connection;

@@ -37,7 +37,7 @@ struct Rate {
 
 impl Reply {
     /// A JSON body.
-    pub(crate) fn json(status: StatusCode, body: String) -> Self {
+    pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self::new(status, Some(JSON), body.into())
     }
 

@@ -1,4 +1,6 @@
 //! The one table of routes: which call a method and a path name.
+//!
+//! [`Route`] is the same table as data: metrics and the description of the API are made of it.
 
 use http::Method;
 use steadfast_core::ApiKeyId;
@@ -93,6 +95,66 @@ pub(crate) enum PublicCall {
     Healthz,
     Readyz,
     Metrics,
+    OpenApi,
+}
+
+macro_rules! routes {
+    ($($name:ident: $method:ident $($path:literal)+;)*) => {
+        /// A call without what its path says.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Route { $($name,)* }
+
+        impl Route {
+            /// Every route there is.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Its method.
+            pub(crate) const fn method(self) -> Method {
+                match self { $(Self::$name => Method::$method,)* }
+            }
+
+            /// Its paths, with placeholders.
+            pub(crate) const fn paths(self) -> &'static [&'static str] {
+                match self { $(Self::$name => &[$($path,)+],)* }
+            }
+        }
+    };
+}
+
+// The first path is the one that metrics show.
+routes! {
+    V1Get: GET "/datastores/v1/universes/{universe}/standard-datastores/datastore/entries/entry";
+    V1Set: POST "/datastores/v1/universes/{universe}/standard-datastores/datastore/entries/entry";
+    V1Increment: POST
+        "/datastores/v1/universes/{universe}/standard-datastores/datastore/entries/entry/increment";
+    V1Delete: DELETE "/datastores/v1/universes/{universe}/standard-datastores/datastore/entries/entry";
+    V2Create: POST "/cloud/v2/universes/{universe}/data-stores/{store}/entries"
+        "/cloud/v2/universes/{universe}/data-stores/{store}/scopes/{scope}/entries";
+    V2Get: GET "/cloud/v2/universes/{universe}/data-stores/{store}/entries/{entry}"
+        "/cloud/v2/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}";
+    V2Update: PATCH "/cloud/v2/universes/{universe}/data-stores/{store}/entries/{entry}"
+        "/cloud/v2/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}";
+    V2Increment: POST "/cloud/v2/universes/{universe}/data-stores/{store}/entries/{entry}:increment"
+        "/cloud/v2/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}:increment";
+    V2Delete: DELETE "/cloud/v2/universes/{universe}/data-stores/{store}/entries/{entry}"
+        "/cloud/v2/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}";
+    KeyCreate: POST "/steadfast/v1/admin/keys";
+    KeyList: GET "/steadfast/v1/admin/keys";
+    KeyRevoke: DELETE "/steadfast/v1/admin/keys/{key}";
+    Status: GET "/steadfast/v1/admin/status";
+    BackupCreate: POST "/steadfast/v1/admin/backups";
+    BackupGet: GET "/steadfast/v1/admin/backups/{backup}";
+    Healthz: GET "/healthz";
+    Readyz: GET "/readyz";
+    Metrics: GET "/metrics";
+    OpenApi: GET "/openapi.json";
+}
+
+impl Route {
+    /// The path that metrics show.
+    pub(crate) fn template(self) -> &'static str {
+        self.paths().first().expect("every route has a path")
+    }
 }
 
 impl<'a> Call<'a> {
@@ -106,6 +168,7 @@ impl<'a> Call<'a> {
                 "/healthz" => Self::Public(PublicCall::Healthz),
                 "/readyz" => Self::Public(PublicCall::Readyz),
                 "/metrics" => Self::Public(PublicCall::Metrics),
+                "/openapi.json" => Self::Public(PublicCall::OpenApi),
                 _ => Self::None,
             },
         }
@@ -147,32 +210,34 @@ impl<'a> Call<'a> {
 
     /// The path with placeholders, as metrics show it.
     pub(crate) fn template(&self) -> &'static str {
-        match self {
-            Self::V1(V1Call::Increment { .. }) => {
-                "/datastores/v1/universes/{universe}/standard-datastores/datastore/entries/entry/increment"
-            }
-            Self::V1(V1Call::Get { .. } | V1Call::Set { .. } | V1Call::Delete { .. }) => {
-                "/datastores/v1/universes/{universe}/standard-datastores/datastore/entries/entry"
-            }
-            Self::V2(V2Call::Create(_)) => {
-                "/cloud/v2/universes/{universe}/data-stores/{store}/entries"
-            }
-            Self::V2(V2Call::Get(..) | V2Call::Update(..) | V2Call::Delete(..)) => {
-                "/cloud/v2/universes/{universe}/data-stores/{store}/entries/{entry}"
-            }
-            Self::V2(V2Call::Increment(..)) => {
-                "/cloud/v2/universes/{universe}/data-stores/{store}/entries/{entry}:increment"
-            }
-            Self::Admin(AdminCall::KeyCreate | AdminCall::KeyList) => "/steadfast/v1/admin/keys",
-            Self::Admin(AdminCall::KeyRevoke(_)) => "/steadfast/v1/admin/keys/{key}",
-            Self::Admin(AdminCall::Status) => "/steadfast/v1/admin/status",
-            Self::Admin(AdminCall::BackupCreate) => "/steadfast/v1/admin/backups",
-            Self::Admin(AdminCall::BackupGet(_)) => "/steadfast/v1/admin/backups/{backup}",
-            Self::Public(PublicCall::Healthz) => "/healthz",
-            Self::Public(PublicCall::Readyz) => "/readyz",
-            Self::Public(PublicCall::Metrics) => "/metrics",
-            Self::None => "none",
-        }
+        self.route().map_or("none", Route::template)
+    }
+
+    /// The route of the call.
+    pub(crate) fn route(&self) -> Option<Route> {
+        let route = match self {
+            Self::V1(V1Call::Get { .. }) => Route::V1Get,
+            Self::V1(V1Call::Set { .. }) => Route::V1Set,
+            Self::V1(V1Call::Increment { .. }) => Route::V1Increment,
+            Self::V1(V1Call::Delete { .. }) => Route::V1Delete,
+            Self::V2(V2Call::Create(..)) => Route::V2Create,
+            Self::V2(V2Call::Get(..)) => Route::V2Get,
+            Self::V2(V2Call::Update(..)) => Route::V2Update,
+            Self::V2(V2Call::Increment(..)) => Route::V2Increment,
+            Self::V2(V2Call::Delete(..)) => Route::V2Delete,
+            Self::Admin(AdminCall::KeyCreate) => Route::KeyCreate,
+            Self::Admin(AdminCall::KeyList) => Route::KeyList,
+            Self::Admin(AdminCall::KeyRevoke(_)) => Route::KeyRevoke,
+            Self::Admin(AdminCall::Status) => Route::Status,
+            Self::Admin(AdminCall::BackupCreate) => Route::BackupCreate,
+            Self::Admin(AdminCall::BackupGet(_)) => Route::BackupGet,
+            Self::Public(PublicCall::Healthz) => Route::Healthz,
+            Self::Public(PublicCall::Readyz) => Route::Readyz,
+            Self::Public(PublicCall::Metrics) => Route::Metrics,
+            Self::Public(PublicCall::OpenApi) => Route::OpenApi,
+            Self::None => return None,
+        };
+        Some(route)
     }
 }
 
@@ -252,12 +317,36 @@ mod tests {
             ("/healthz", "GET"),
             ("/readyz", "GET"),
             ("/metrics", "GET"),
+            ("/openapi.json", "GET"),
         ];
         for (path, methods) in routes {
             for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
                 let call = Call::find(&Method::from_bytes(method.as_bytes()).unwrap(), path);
                 let is_route = methods.split(' ').any(|known| known == method);
                 assert_eq!(call != Call::None, is_route, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_route_is_found_at_its_paths_and_nowhere_else() {
+        let (methods, paths): (Vec<_>, Vec<_>) =
+            Route::ALL.iter().map(|route| (route.method(), route.paths())).unzip();
+        for template in paths.into_iter().flatten() {
+            let path = template.replace("{universe}", "1").replace("{key}", &format!("{:032x}", 7));
+            for method in &methods {
+                let found = Call::find(method, &path).route();
+                let listed = |template: &str| {
+                    let is_listed = |route: &&Route| {
+                        route.method() == *method && route.paths().contains(&template)
+                    };
+                    Route::ALL.iter().find(is_listed).copied()
+                };
+                // Updates and deletions spell the entry literally, verb and all (H-40).
+                let is_literal = *method == Method::PATCH || *method == Method::DELETE;
+                let literal = template.strip_suffix(":increment").filter(|_| is_literal);
+                let expected = listed(template).or_else(|| literal.and_then(listed));
+                assert_eq!(found, expected, "{method} {path}");
             }
         }
     }

@@ -31,7 +31,7 @@ use crate::metrics::{self, Counted};
 use crate::reply::Reply;
 use crate::route::{Call, Surface, method_name};
 use crate::throttle::{Metered, Throttle};
-use crate::{admin, auth, health, v1, v2};
+use crate::{admin, auth, health, openapi, v1, v2};
 
 /// What all requests share.
 pub(crate) struct App {
@@ -41,6 +41,8 @@ pub(crate) struct App {
     body_memory: BodyMemory,
     throttle: Option<Throttle>,
     backups: Backups,
+    /// What `/openapi.json` answers: limits and settings stay as they are while the server runs.
+    openapi: Bytes,
 }
 
 impl App {
@@ -48,7 +50,8 @@ impl App {
         let body_memory = BodyMemory::new(config.body_memory_max);
         let throttle = Throttle::new(&config, steadfast.limits());
         let (started_at, backups) = (Instant::now(), Backups::default());
-        Self { config, steadfast, started_at, body_memory, throttle, backups }
+        let openapi = openapi::document(steadfast.limits(), &config).to_string().into();
+        Self { config, steadfast, started_at, body_memory, throttle, backups, openapi }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -66,6 +69,11 @@ impl App {
 
     pub(crate) fn backups(&self) -> &Backups {
         &self.backups
+    }
+
+    /// The description of the API, as JSON text.
+    pub(crate) fn openapi(&self) -> &Bytes {
+        &self.openapi
     }
 
     /// How long the server has been there, by the runtime's clock.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::proxy::Proxy;
+use super::python;
 use super::running::run_within;
 use super::server::{API_KEY, Server};
 use crate::command;
@@ -32,10 +33,11 @@ const SCRIPT_LIMIT: Duration = Duration::from_mins(5);
 pub(super) fn run(workspace: &Workspace) -> Result<()> {
     let place = workspace.target.join("clients");
     fs::create_dir_all(&place).with_context(|| format!("cannot create {}", place.display()))?;
-    let python = install_python(workspace, &place)?;
+    let requirements = workspace.root.join(SOURCES).join("requirements.txt");
+    let python = python::install(workspace, &place, &requirements)?.join("python");
     let node = install_node(workspace, &place)?;
 
-    let data = fresh_directory(&place.join("data"))?;
+    let data = python::fresh_directory(&place.join("data"))?;
     let program = workspace.target.join("ci").join("steadfast");
     let server = Server::start(&program, &data, &place.join("server.log"))?;
     let sources = workspace.root.join(SOURCES);
@@ -72,21 +74,8 @@ fn run_proxied(script: &mut Command, proxy: &Proxy) -> Result<()> {
 
 fn run_script(script: &mut Command, url: &str) -> Result<()> {
     script.env("STEADFAST_URL", url).env("STEADFAST_API_KEY", API_KEY);
-    // The server is on this machine; a proxy would not find it.
-    script.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
-    script.env("PYTHONDONTWRITEBYTECODE", "1");
+    python::set_environment(script);
     run_within(SCRIPT_LIMIT, script)
-}
-
-/// Makes the virtual environment and returns its interpreter.
-fn install_python(workspace: &Workspace, place: &Path) -> Result<PathBuf> {
-    let venv = place.join("venv");
-    let python = venv.join("bin").join("python");
-    command::run(workspace.command("python3").args(["-m", "venv"]).arg(&venv))?;
-    let mut install = workspace.command(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
-    command::run(install.arg("-r").arg(workspace.root.join(SOURCES).join("requirements.txt")))?;
-    Ok(python)
 }
 
 /// Installs the packages and returns the directory with them and the scripts.
@@ -117,13 +106,4 @@ fn copy_node_files(sources: &Path, node: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// An empty directory; what an earlier run left there is removed.
-fn fresh_directory(path: &Path) -> Result<PathBuf> {
-    if path.exists() {
-        fs::remove_dir_all(path).with_context(|| format!("cannot remove {}", path.display()))?;
-    }
-    fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
-    Ok(path.to_owned())
 }

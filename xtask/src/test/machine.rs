@@ -18,6 +18,7 @@ const COMPILING: &[Step] = &[
     Step::Replay,
     Step::Kill,
     Step::Clients,
+    Step::Fuzz,
 ];
 
 /// A tool, the steps that use it, and the command that shows it works.
@@ -58,7 +59,7 @@ const REQUIREMENTS: [Requirement; 7] = [
     },
     Requirement {
         name: "python3 with venv and pip",
-        steps: &[Step::Clients],
+        steps: &[Step::Clients, Step::Fuzz],
         // pip comes into a new venv from `ensurepip`, which Debian packs with python3-venv.
         probe: &["python3", "-c", "import venv, ensurepip"],
         how: "apt-get install python3 python3-venv python3-pip",

@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{clients, scenarios};
+use super::{clients, fuzz, scenarios};
 use crate::workspace::Workspace;
 use crate::{command, tidy};
 
@@ -34,10 +34,12 @@ pub(super) enum Step {
     Kill,
     /// Other people's Open Cloud clients work against the server.
     Clients,
+    /// No request that the API's description allows or forbids is answered otherwise than it says.
+    Fuzz,
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Format,
         Self::Tidy,
         Self::Lints,
@@ -49,6 +51,7 @@ impl Step {
         Self::Replay,
         Self::Kill,
         Self::Clients,
+        Self::Fuzz,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -64,6 +67,7 @@ impl Step {
             Self::Replay => "replay",
             Self::Kill => "kill",
             Self::Clients => "clients",
+            Self::Fuzz => "fuzz",
         }
     }
 
@@ -80,6 +84,7 @@ impl Step {
             Self::Replay => "a seed replays the same run in both profiles",
             Self::Kill => "nothing acknowledged is lost when the process is killed",
             Self::Clients => "Open Cloud clients of others work against the server",
+            Self::Fuzz => "the server answers what its description says",
         }
     }
 
@@ -108,6 +113,7 @@ impl Step {
             Self::Replay => scenarios::replay(workspace),
             Self::Kill => scenarios::kill(workspace),
             Self::Clients => clients::run(workspace),
+            Self::Fuzz => fuzz::run(workspace),
         }
     }
 }

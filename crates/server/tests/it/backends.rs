@@ -1,6 +1,6 @@
-//! Backends that wait or panic on demand.
+//! Backends that wait or panic on demand, or count.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use steadfast::storage::{Backend, Capabilities, Done, MemoryBackend, ReadResult, ScanResult};
@@ -81,6 +81,58 @@ impl Backend for Gate {
             self.arrived.notify_one();
             return;
         }
+        self.inner.commit(batch, done);
+    }
+
+    fn stopped(&self) -> Option<Arc<str>> {
+        self.inner.stopped()
+    }
+
+    fn close(&self) -> Result<(), Arc<str>> {
+        self.inner.close()
+    }
+}
+
+/// Counts the batches that are handed to it.
+pub(crate) struct Counter {
+    inner: MemoryBackend,
+    commits: AtomicUsize,
+}
+
+impl Counter {
+    pub(crate) fn new() -> Self {
+        let inner = MemoryBackend::new(|| Timestamp::from_unix_seconds(1_000_000_000));
+        Self { inner, commits: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn commits(&self) -> usize {
+        self.commits.load(Ordering::SeqCst)
+    }
+}
+
+impl Backend for Counter {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+
+    fn started_at(&self) -> Timestamp {
+        self.inner.started_at()
+    }
+
+    fn read(&self, rows: Vec<RowKey>, done: Done<ReadResult>) {
+        self.inner.read(rows, done);
+    }
+
+    fn scan(&self, range: RowRange, limit: usize, done: Done<ScanResult>) {
+        self.inner.scan(range, limit, done);
+    }
+
+    fn commit(&self, batch: Batch, done: Done<CommitOutcome>) {
+        self.commits.fetch_add(1, Ordering::SeqCst);
         self.inner.commit(batch, done);
     }
 

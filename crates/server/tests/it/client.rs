@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::openapi;
 
 /// Statuses of the Open Cloud surface.
 const OPEN_CLOUD: [u16; 12] = [200, 204, 400, 401, 403, 404, 409, 412, 429, 500, 502, 504];
@@ -15,7 +17,7 @@ pub(crate) const V1: &str =
 pub(crate) const V2: &str = "/cloud/v2/universes/1/data-stores/S/entries";
 
 /// One answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: BTreeMap<String, String>,
@@ -53,6 +55,17 @@ impl Answer {
         ];
         let found: Vec<_> = found.into_iter().filter_map(Value::as_str).collect();
         assert!(found.contains(&code), "{self:?}");
+        self
+    }
+
+    /// The same with another status.
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The same without a header.
+    pub(crate) fn without(mut self, header: &str) -> Self {
+        self.headers.remove(header);
         self
     }
 
@@ -119,6 +132,14 @@ impl Call {
         bytes
     }
 
+    pub(crate) fn method(&self) -> &str {
+        &self.method
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(crate) fn is_open_cloud(&self) -> bool {
         self.path.starts_with("/datastores") || self.path.starts_with("/cloud")
     }
@@ -139,16 +160,44 @@ pub(crate) fn send(addr: SocketAddr, call: &Call) -> impl Future<Output = Answer
     }
 }
 
-/// Sends bytes, ends the sending side and reads what comes back.
+/// Sends bytes, ends the sending side and reads what comes back, which must be documented for what
+/// was asked.
 pub(crate) async fn exchange(addr: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     // The server may answer and close before it has read everything.
     drop(stream.write_all(bytes).await);
-    read_answer(&mut stream).await
+    let answer = read_any_answer(&mut stream).await?;
+    let first_line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let first_line = String::from_utf8_lossy(first_line);
+    let mut words = first_line.split(' ');
+    openapi::check(words.next().unwrap_or_default(), words.next().unwrap_or_default(), &answer);
+    Some(answer)
 }
 
-/// Reads one answer; nothing if the connection ends before a whole one.
+/// Reads one answer, which must be documented for some call; nothing if the connection ends before
+/// a whole one.
 pub(crate) async fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
+    let answer = read_any_answer(stream).await?;
+    openapi::check_any(&answer);
+    Some(answer)
+}
+
+/// The answers that stand one after another in what a server said; nothing if the last is not whole.
+pub(crate) async fn split_answers(mut said: &[u8]) -> Option<Vec<Answer>> {
+    let mut answers = Vec::new();
+    while !said.is_empty() {
+        let head_size = said.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        let head = String::from_utf8_lossy(&said[..head_size]);
+        let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length: "));
+        let body_size: usize = length.unwrap_or("0").parse().ok()?;
+        let mut answer = said.get(..head_size + body_size)?;
+        said = &said[head_size + body_size..];
+        answers.push(read_any_answer(&mut answer).await?);
+    }
+    Some(answers)
+}
+
+async fn read_any_answer(stream: &mut (impl AsyncRead + Unpin)) -> Option<Answer> {
     let mut bytes = Vec::new();
     let head_size = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -169,7 +218,7 @@ pub(crate) async fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
         assert!(headers.insert(name.to_owned(), value.to_owned()).is_none(), "{head}");
     }
     if status == 100 {
-        return Box::pin(read_answer(stream)).await;
+        return Box::pin(read_any_answer(stream)).await;
     }
     assert!(headers.contains_key("date"), "{head}");
     assert!(!headers.contains_key("transfer-encoding"), "{head}");
@@ -178,7 +227,7 @@ pub(crate) async fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
     if status == 204 {
         assert!(!headers.contains_key("content-length") && body.is_empty(), "{head}");
         assert!(!headers.contains_key("content-type"), "{head}");
-    } else if status != 431 {
+    } else if status != 431 || headers.contains_key("content-length") {
         let size: usize = headers.get("content-length").expect(&head).parse().expect(&head);
         while body.len() < size {
             let read = stream.read_buf(&mut body).await;
