@@ -27,7 +27,7 @@ mod update;
 
 pub use answer::{EntryState, PlatformError};
 pub use execution::{ATTEMPTS_MAX, Execution, Input, SETTLES_MAX, Step};
-pub use increment::{AmountError, Increment, OVERFLOW, Overflow, parse_amount};
+pub use increment::{AmountError, Increment, parse_amount};
 pub use lanes::{Admission, Lanes};
 pub use request::{Get, Permit, Remove, Request, Set, When, Which};
 pub use revision_id::RevisionId;

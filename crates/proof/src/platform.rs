@@ -37,8 +37,8 @@
 //! N6 to N8 (with one server they are N1 and N2), N9 to N11 and H1 to H11 (no wire).
 //!
 //! What a repeated write may do follows [`Repeats`]: `core` documents that it recognises one while
-//! it is the entry's last. The client here therefore takes a refusal for certain only if every
-//! copy of the request was refused. Knob `judge.strict_repeats` demands more.
+//! it is the entry's last, or names a revision. The client here takes a refusal for certain only
+//! if every copy of the request was refused. Knob `judge.strict_repeats` demands more.
 
 mod clients;
 mod oracle;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use steadfast_core::{ErrorKind, Limits, Timestamp};
 use steadfast_storage_redb as redb;
@@ -18,7 +17,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limits: Limits::native(), clock: Arc::new(system_time) }
+        Self { limits: Limits::native(), clock: Arc::new(redb::system_clock) }
     }
 }
 
@@ -26,13 +25,6 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options").field("limits", &self.limits).finish_non_exhaustive()
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place where the library reads the clock")]
-fn system_time() -> Timestamp {
-    // A clock before 1970 is broken; stamps then count on from the last one.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::EPOCH.saturating_add(since)
 }
 
 /// Why a store was not opened. Nothing was changed.

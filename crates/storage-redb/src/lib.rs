@@ -36,5 +36,5 @@ pub use backup::{BackupError, Manifest, Observer, Progress, Stage, fork, restore
 pub use directory::{FORMAT_VERSION, created_by};
 pub use doctor::{Report, doctor};
 pub use error::{CloseError, OpenError};
-pub use options::{Clock, Options};
+pub use options::{Clock, Options, system_clock};
 pub use salvage::{SalvageReport, salvage};

@@ -41,8 +41,9 @@ impl fmt::Debug for Options {
     }
 }
 
+/// The time of the system. Before 1970 it is broken, and stamps then count on from the last one.
 #[expect(clippy::disallowed_methods, reason = "the one place where a store reads the clock")]
-fn system_clock() -> Timestamp {
+pub fn system_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::EPOCH.saturating_add(since)
 }

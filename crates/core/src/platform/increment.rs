@@ -14,7 +14,7 @@ use crate::row::{Content, Metadata};
 /// Adds to the number that an entry holds. User ids and metadata are replaced (G-45).
 ///
 /// A missing or deleted entry counts as 0 (G-42). One that holds anything but an integer is refused
-/// (G-43), as is a sum beyond the range of `i64` (see [`OVERFLOW`]).
+/// (G-43), as is a sum beyond the range of `i64` (G-44).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Increment {
     /// Which entry.
@@ -30,22 +30,6 @@ pub struct Increment {
     /// Names this write. Sent again with this id it counts once while it is the entry's last.
     pub write_id: WriteId,
 }
-
-/// What is done with a sum beyond the range of `i64`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overflow {
-    /// It is refused, and nothing is written.
-    Refuse,
-    /// The end of the range is stored and answered.
-    Clamp,
-}
-
-/// What every increment does with a sum beyond the range.
-///
-/// The live service answers with the end of the range, may store another number than it answers,
-/// and says that this may change (G-44, Z-51). Here what is answered is what is stored, and coins
-/// that were acknowledged are there: so such a sum is refused, under both profiles of limits.
-pub const OVERFLOW: Overflow = Overflow::Refuse;
 
 /// Why text is no amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +65,7 @@ impl Increment {
         let number = content.map_or(Some(0), |content| integer(content.value.as_str()));
         let entry = || self.entry.clone();
         let number = number.ok_or_else(|| PlatformError::NotInteger { entry: entry() })?;
-        let sum = add(number, self.by, OVERFLOW).map_err(|beyond| match beyond {
+        let sum = add(number, self.by).map_err(|beyond| match beyond {
             Beyond::Above => PlatformError::SumTooLarge { entry: entry() },
             Beyond::Below => PlatformError::SumTooSmall { entry: entry() },
         })?;
@@ -98,14 +82,15 @@ enum Beyond {
     Below,
 }
 
-fn add(number: i128, by: i64, overflow: Overflow) -> Result<i64, Beyond> {
+/// The sum, which must be within `i64`.
+///
+/// The live service answers with the end of the range, may store another number than it answers,
+/// and says that this may change (G-44, Z-51). Here what is answered is what is stored, and coins
+/// that were acknowledged are there: so a sum beyond it is refused, under both profiles of limits.
+fn add(number: i128, by: i64) -> Result<i64, Beyond> {
     let sum = number.saturating_add(i128::from(by));
-    let (beyond, end) = if sum < 0 { (Beyond::Below, i64::MIN) } else { (Beyond::Above, i64::MAX) };
-    match (i64::try_from(sum), overflow) {
-        (Ok(sum), _) => Ok(sum),
-        (Err(_), Overflow::Refuse) => Err(beyond),
-        (Err(_), Overflow::Clamp) => Ok(end),
-    }
+    let beyond = if sum < 0 { Beyond::Below } else { Beyond::Above };
+    i64::try_from(sum).map_err(|_| beyond)
 }
 
 /// Stands for every integer of more digits than are counted: no amount leads back from there.
@@ -248,23 +233,18 @@ mod tests {
     }
 
     #[test]
-    fn g_44_a_sum_beyond_the_range_is_refused_or_clamped() {
+    fn g_44_a_sum_beyond_the_range_is_refused() {
         let (most, least) = (i128::from(i64::MAX), i128::from(i64::MIN));
-        for overflow in [Overflow::Refuse, Overflow::Clamp] {
-            assert_eq!(add(most - 1, 1, overflow), Ok(i64::MAX));
-            assert_eq!(add(least + 1, -1, overflow), Ok(i64::MIN));
-            assert_eq!(add(most, i64::MIN, overflow), Ok(-1));
-            // What is beyond the range may come back into it.
-            assert_eq!(add(most + 1, -1, overflow), Ok(i64::MAX));
-        }
+        assert_eq!(add(most - 1, 1), Ok(i64::MAX));
+        assert_eq!(add(least + 1, -1), Ok(i64::MIN));
+        assert_eq!(add(most, i64::MIN), Ok(-1));
+        // What is beyond the range may come back into it.
+        assert_eq!(add(most + 1, -1), Ok(i64::MAX));
         for (number, by) in [(most, 1), (most + 1, 0), (FAR, i64::MIN)] {
-            assert_eq!(add(number, by, Overflow::Refuse), Err(Beyond::Above));
-            assert_eq!(add(number, by, Overflow::Clamp), Ok(i64::MAX));
+            assert_eq!(add(number, by), Err(Beyond::Above));
         }
         for (number, by) in [(least, -1), (least - 1, 0), (-FAR, i64::MAX)] {
-            assert_eq!(add(number, by, Overflow::Refuse), Err(Beyond::Below));
-            assert_eq!(add(number, by, Overflow::Clamp), Ok(i64::MIN));
+            assert_eq!(add(number, by), Err(Beyond::Below));
         }
-        assert_eq!(OVERFLOW, Overflow::Refuse, "open point: decided in the docs of `OVERFLOW`");
     }
 }
