@@ -2,14 +2,19 @@
 //
 // The client always asks for https://apis.roblox.com. The `http.adapter` of its configuration sends
 // those requests to STEADFAST_URL instead; it does what the client's own adapter does otherwise.
-// Covers what the client does with single entries of standard data stores: v1 set, get, increment
-// and delete, v2 create, get, update, increment and delete.
+// Covers what the client does with standard and ordered data stores: all of its recorded requests
+// but those of memory stores and messages.
 //
 // One line per check; the first difference ends the run with exit code 1.
 
 import { isDeepStrictEqual } from "node:util";
 
-import { StandardDataStoresApi_V1 as v1, StandardDataStoresApi_V2 as v2 } from "openblox/cloud";
+import {
+  OrderedDataStoresApi_V1 as o1,
+  OrderedDataStoresApi_V2 as o2,
+  StandardDataStoresApi_V1 as v1,
+  StandardDataStoresApi_V2 as v2,
+} from "openblox/cloud";
 import { createOpenbloxConfig, setDefaultOpenbloxConfig } from "openblox/config";
 import { HttpError, HttpResponse } from "openblox/http";
 
@@ -344,6 +349,146 @@ async function v2Delete(first) {
   checkEqual("v2: a deleted entry can be created again", back.data.value, { a: 4 });
 }
 
+/** Follows the cursors of a listing to its end. */
+async function pages(call, cursorName, request) {
+  const items = [];
+  let cursor;
+  do {
+    const { data, response } = await call({ ...request, cursor });
+    items.push(...data);
+    check(`the end of a list is an empty ${cursorName}`,
+      typeof response.body[cursorName] === "string", response.body[cursorName]);
+    cursor = response.body[cursorName];
+  } while (cursor !== "");
+  return items;
+}
+
+/** Recorded shapes 7 to 10. */
+async function v1Lists() {
+  const place = { universeId, datastoreName: "DLv1" };
+  for (let number = 0; number < 25; number++) {
+    await v1.setStandardDatastoreEntry({ ...place, entryKey: `k${10 + number}`, entryValue: { number } });
+  }
+  await v1.setStandardDatastoreEntry({ ...place, scope: "sc", entryKey: "k10", entryValue: { a: 0 } });
+  const keys = await pages(v1.standardDatastoreKeys, "nextPageCursor", { ...place, limit: 10 });
+  checkEqual("v1 lists the keys of a scope", keys, Array.from({ length: 25 }, (_, n) => `k${10 + n}`));
+  const all = await v1.standardDatastoreKeys({ ...place, allScopes: true, limit: 100 });
+  checkEqual("v1 lists all scopes", all.response.body.keys.length, 26);
+  checkEqual("v1 names the scope of a key", all.response.body.keys.at(-1), { scope: "sc", key: "k10" });
+  const some = await v1.standardDatastoreKeys({ ...place, prefix: "k2", limit: 3 });
+  checkEqual("v1 lists by prefix", some.data, ["k20", "k21", "k22"]);
+  const other = await checkRefused("v1 refuses the cursor of another listing", 400, () =>
+    v1.standardDatastoreKeys({ ...place, prefix: "k1", limit: 3, cursor: some.response.body.nextPageCursor }),
+  );
+  checkEqual("v1 says that it is the cursor", v1Code(other), "InvalidCursor");
+
+  const names = await pages(v1.listStandardDatastores, "nextPageCursor", { universeId, prefix: "D", limit: 1 });
+  checkEqual("v1 lists stores", names.map((store) => store.name), ["DLv1", "DSv1", "DSv2"]);
+  checkTime("v1 lists stores with their time", names[0].createdTime);
+
+  const entry = { ...place, entryKey: "k10" };
+  for (const a of [1, 2, 3]) await v1.setStandardDatastoreEntry({ ...entry, entryValue: { a } });
+  const versions = await pages(v1.listStandardDatastoreEntryVersions, "nextPageCursor", {
+    ...entry, startTime: "1970-01-01T00:00:00.000Z", sortOrder: "Descending", limit: 2,
+  });
+  checkEqual("v1 lists versions", versions.length, 4);
+  checkEqual("v1 lists the lengths of versions", versions.map((one) => one.contentLength), [7, 7, 7, 12]);
+  checkTime("v1 lists versions with their time", versions[0].createdTime);
+  const oldest = await v1.listStandardDatastoreEntryVersions({ ...entry, sortOrder: "Ascending", limit: 1 });
+  checkEqual("v1 lists the oldest first", oldest.data[0].version, versions[3].version);
+  const second = await v1.standardDatastoreEntryOfVersion({ ...entry, versionId: versions[1].version });
+  checkEqual("v1 reads a version", second.data.entry, { a: 2 });
+  checkEqual("v1 reads a version with its checksum", second.data.checksumsMatch, true);
+  checkEqual("v1 reads a version with its id", second.data.metadata.entryVersion, versions[1].version);
+  await checkRefused("v1 refuses a version that is none", 400, () =>
+    v1.standardDatastoreEntryOfVersion({ ...entry, versionId: "xx" }),
+  );
+}
+
+/** Recorded shapes 17 to 20. */
+async function v2Lists() {
+  const place = { universeId, dataStore: "DLv2" };
+  for (let number = 0; number < 20; number++) {
+    await v2.createStandardDataStoreEntry({ ...place, entryId: `a${10 + number}`, value: number });
+  }
+  const entries = await pages(v2.listStandardDataStoreEntries, "nextPageToken", { ...place, prefix: "a", limit: 7 });
+  checkEqual("v2 lists entries", entries.map((one) => one.id), Array.from({ length: 20 }, (_, n) => `a${10 + n}`));
+  checkEqual("v2 lists their paths", entries[0].path,
+    `universes/${universeId}/data-stores/DLv2/scopes/global/entries/a10`);
+  const entry = { ...place, entryId: "a10" };
+  for (const value of [1, 2, 3]) await v2.updateStandardDataStoreEntry({ ...entry, value });
+  const revisions = await pages(v2.listStandardDataStoreEntryRevisions, "nextPageToken", {
+    ...entry, createdAfter: new Date(0), limit: 3,
+  });
+  checkEqual("v2 lists revisions", revisions.length, 4);
+  checkEqual("v2 lists the newest first", (await v2.standardDataStoreEntry({
+    ...entry, revisionId: revisions[0].revisionId,
+  })).data.value, 3);
+  check("v2 lists ids with their revision", revisions[0].id === `a10@${revisions[0].revisionId}`, revisions[0]);
+  const stores = await v2.listStandardDataStores({ universeId, prefix: "DL", limit: 10 });
+  checkEqual("v2 lists stores", stores.data.map((one) => one.id), ["DLv1", "DLv2"]);
+  const first = await v2.createStandardDataStoreSnapshot({ universeId });
+  checkEqual("v2 takes a snapshot", first.data.newSnapshotTaken, true);
+  const again = await v2.createStandardDataStoreSnapshot({ universeId });
+  checkEqual("v2 takes one a day", again.data.newSnapshotTaken, false);
+  checkEqual("v2 tells its time", again.data.latestSnapshotTime, first.data.latestSnapshotTime);
+}
+
+/** Recorded shapes 22 to 27. */
+async function ordered1() {
+  const board = { universeId, orderedDataStore: "Top", scope: "global" };
+  const made = await o1.createOrderedDatastoreEntry({ ...board, id: "u", value: 10 });
+  checkEqual("v1 ordered create", made.data, {
+    path: `universes/${universeId}/orderedDataStores/Top/scopes/global/entries/u`, id: "u", value: 10,
+  });
+  const exists = await checkRefused("v1 ordered create over an entry", 400, () =>
+    o1.createOrderedDatastoreEntry({ ...board, id: "u", value: 11 }),
+  );
+  checkEqual("v1 ordered says that it exists", exists.body.message, "Entry already exists.");
+  checkEqual("v1 ordered update", (await o1.updateOrderedDatastoreEntry({
+    ...board, id: "u", newValue: 11, createIfNoEntryExists: true,
+  })).data.value, 11);
+  checkEqual("v1 ordered increment", (await o1.incrementOrderedDatastoreEntry({
+    ...board, id: "u", incrementBy: 4,
+  })).data.value, 15);
+  checkEqual("v1 ordered get", (await o1.orderedDatastoreEntry({ ...board, id: "u" })).data.value, 15);
+  for (let number = 0; number < 12; number++) {
+    await o1.createOrderedDatastoreEntry({ ...board, id: `p${10 + number}`, value: number });
+  }
+  const top = await pages(o1.listOrderedDatastoreEntries, "nextPageToken", {
+    ...board, maxPageSize: 5, orderBy: "desc", filter: "entry >= 1",
+  });
+  checkEqual("v1 ordered list", top.map((one) => one.value), [15, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+  const deleted = await o1.deleteOrderedDatastoreEntry({ ...board, id: "u" });
+  check("v1 ordered delete", [200, 204].includes(deleted.response.statusCode), deleted.response.statusCode);
+  await checkRefused("v1 ordered get of a deleted entry", 404, () =>
+    o1.orderedDatastoreEntry({ ...board, id: "u" }),
+  );
+}
+
+/** Recorded shapes 28 and 29. */
+async function ordered2() {
+  const board = { universeId, dataStoreId: "Top", scope: "global" };
+  const made = await o2.createOrderedDataStoreEntry({ ...board, entryId: "z", entryValue: 3 });
+  checkEqual("v2 ordered create", made.data.value, 3);
+  const top = await pages(o2.listOrderedDatastoreEntries, "nextPageToken", {
+    ...board, sortOrder: "Desc", lessThanOrEq: 99, moreThanOrEq: 1, limit: 3,
+  });
+  checkEqual("v2 ordered list", top.map((one) => one.value), [11, 10, 9, 8, 7, 6, 5, 4, 3, 3, 2, 1]);
+  checkEqual("v2 ordered: equals in reverse", top.slice(8, 10).map((one) => one.id), ["z", "p13"]);
+  checkEqual("v2 ordered update", (await o2.updateOrderedDataStoreEntry({
+    ...board, entryId: "z", newEntryValue: 5,
+  })).data.value, 5);
+  checkEqual("v2 ordered increment", (await o2.incrementOrderedDataStoreEntry({
+    ...board, entryId: "z", incrementBy: -7,
+  })).data.value, -2);
+  checkEqual("v2 ordered get", (await o2.orderedDataStoreEntry({ ...board, entryId: "z" })).data.value, -2);
+  checkEqual("v2 ordered delete", (await o2.deleteOrderedDataStoreEntry({ ...board, entryId: "z" })).data, true);
+  await checkRefused("v2 ordered delete of a deleted entry", 404, () =>
+    o2.deleteOrderedDataStoreEntry({ ...board, entryId: "z" }),
+  );
+}
+
 /** Not in the recordings: what the client makes of a key that is not accepted. */
 async function wrongKey() {
   use("not-a-key");
@@ -362,6 +507,10 @@ const created = await v2CreateAndGet();
 await v2Update(created);
 await v2Increment();
 await v2Delete(created);
+await v1Lists();
+await v2Lists();
+await ordered1();
+await ordered2();
 await wrongKey();
 const seen = [...statuses];
 check("no status that clients abort on", seen.every((one) => ALLOWED_STATUSES.has(one)), seen);

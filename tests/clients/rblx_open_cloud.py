@@ -2,8 +2,8 @@
 
 The client always asks for https://apis.roblox.com. An adapter mounted on its public requests
 session sends those requests to STEADFAST_URL instead; nothing else of the client is touched.
-Covers what the client does with single entries of standard data stores: v1 set, increment and
-delete, v2 get and create, and the two ways in which it names a revision.
+Covers what the client does with standard and ordered data stores: all of its recorded requests but
+those of memory stores and messages.
 
 One line per check; the first difference ends the run with exit code 1.
 """
@@ -279,6 +279,133 @@ def values(store):
         check_equal(f"the value {value!r} comes back", store.get_entry("k")[0], value)
 
 
+def list_keys(experience):
+    """Recorded shapes 7, 8, 9 and 15."""
+    store = experience.get_datastore("Listed")
+    check_equal("a store that does not exist has no keys", list(store.list_keys()), [])
+    for number in range(300):
+        store.set_entry(f"User_{number:03}", number)
+    store.set_entry("other", 0)
+    any_scope = experience.get_datastore("Listed", scope=None)
+    any_scope.set_entry("season/User_000", 0)
+    store.remove_entry("User_150")
+    expected = [f"User_{number:03}" for number in range(300) if number != 150]
+    keys = list(store.list_keys(prefix="User"))
+    check_equal("a prefix lists its keys over two pages", [one.key for one in keys], expected)
+    check_equal("and their scope", {one.scope for one in keys}, {"global"})
+    check_equal("a limit is kept", [one.key for one in store.list_keys(limit=3)], expected[:3])
+    deleted = [one.key for one in store.list_keys(prefix="User", show_deleted=True)]
+    check_equal("a deleted key is listed when asked for", len(deleted), 300)
+    check("and it is that key", "User_150" in deleted)
+    everything = [(one.scope, one.key) for one in any_scope.list_keys()]
+    check_equal("all scopes are listed", len(everything), 301)
+    check("each with its own", ("season", "User_000") in everything, everything[-3:])
+
+
+def list_versions(store, server):
+    """Recorded shape 9."""
+    for number in range(120):
+        store.set_entry("listed", number)
+    store.remove_entry("listed")
+    versions = list(store.list_versions("listed"))
+    # The client sends its cursor under a name that nobody knows, gets the first page again, and
+    # stops because the cursor is the same: the second page is out of its reach.
+    check_equal("the first page is listed, twice", len(versions), 200)
+    versions = versions[:100]
+    first, second = [answer.json() for answer in server.answers[-2:]]
+    check_equal("the same request brings the same page", first, second)
+    check("and there is another one", bool(first["nextPageToken"]), first["nextPageToken"])
+    check_equal("the newest is first, and deleted", versions[0].deleted, True)
+    check_equal("the others are not", {one.deleted for one in versions[1:]}, {False})
+    check_equal("a listed version reads its value", versions[1].get_value()[0], 119)
+    # The client takes the two times for each other.
+    check_time("a listed version has a time", versions[1].key_created)
+    check_equal("and the entry's", versions[1].created, versions[99].created)
+    ids = [one.version for one in versions]
+    check_equal("versions are in order", ids, sorted(ids, reverse=True))
+    check_equal("a limit is kept", [one.version for one in store.list_versions("listed", limit=5)],
+                ids[:5])
+    # The client cuts what is below a microsecond off.
+    middle = versions[50].key_created
+    upper = middle + datetime.timedelta(microseconds=1)
+    after = [one.version for one in store.list_versions("listed", after=middle)]
+    check_equal("a lower bound is included", after, ids[:51])
+    before = [one.version for one in store.list_versions("listed", before=upper, limit=3)]
+    check_equal("so is an upper bound", before, ids[50:53])
+    both = list(store.list_versions("listed", after=middle, before=upper))
+    check_equal("both bounds together", [one.version for one in both], ids[50:51])
+
+
+def stores(experience, server):
+    """Recorded shapes 17 to 20."""
+    experience.get_datastore("Plunder").set_entry("k", 1)
+    listed = list(experience.list_datastores(prefix="Pl"))
+    check_equal("stores are listed by prefix", [one.name for one in listed],
+                ["Player Data", "Plunder"])
+    check_time("a store has a time", listed[1].created_at)
+    check_equal("a store is active", listed[1].state.name, "Active")
+
+    taken, at = experience.snapshot_datastores()
+    check_equal("the first snapshot of the day is taken", taken, True)
+    check_time("and has a time", at)
+    again, same = experience.snapshot_datastores()
+    check_equal("the second one is not", again, False)
+    check_equal("and tells the time of the first", same, at)
+
+    store = experience.get_datastore("Plunder")
+    store.delete()
+    check_equal("delete answers 200 with the store", server.answers[-1].json()["state"], "DELETED")
+    check_raises("a deleted store is out of reach", rblxopencloud.NotFound, 404,
+                 lambda: store.get_entry("k"))
+    check_equal("a deleted store is not listed",
+                [one.name for one in experience.list_datastores(prefix="Plu")], [])
+    deleted = list(experience.list_datastores(prefix="Plu", show_deleted=True))
+    check_equal("unless it is asked for", [one.name for one in deleted], ["Plunder"])
+    check_equal("and then as deleted", deleted[0].state.name, "Deleted")
+    expires = deleted[0].expires_at - datetime.datetime.now(datetime.timezone.utc)
+    check("with its end in 30 days", abs(expires - datetime.timedelta(days=30)) < CLOCK_SLACK,
+          deleted[0].expires_at)
+    store.undelete()
+    check_equal("an undeleted store is there again", store.get_entry("k")[0], 1)
+
+
+def ordered(experience, server):
+    """Recorded shapes 21 to 26."""
+    top = experience.get_ordered_datastore("Top")
+    check_raises("an ordered entry that does not exist", rblxopencloud.NotFound, 404,
+                 lambda: top.get_entry("u1"))
+    check_equal("set returns the value", top.set_entry("u1", 10), 10)
+    check_equal("get returns it", top.get_entry("u1"), 10)
+    error = check_raises("exclusive create over an entry", rblxopencloud.PreconditionFailed, 400,
+                         lambda: top.set_entry("u1", 11, exclusive_create=True))
+    check_equal("exclusive create of a new one", top.set_entry("u2", 20, exclusive_create=True), 20)
+    check_raises("an update of a missing entry", rblxopencloud.NotFound, 404,
+                 lambda: top.set_entry("u3", 1, exclusive_update=True))
+    check_equal("an update of an existing one", top.set_entry("u2", 21, exclusive_update=True), 21)
+    check_equal("increment returns the sum", top.increment_entry("u1", 3), 13)
+    check_equal("increment makes what is missing", top.increment_entry("u3", -4), -4)
+    for number in range(250):
+        top.set_entry(f"p{number:03}", 1000 + number // 2)
+    descending = [(one.key, one.value) for one in top.sort_keys()]
+    expected = [(f"p{number:03}", 1000 + number // 2) for number in range(250)]
+    expected = sorted(expected + [("u1", 13), ("u2", 21), ("u3", -4)],
+                      key=lambda one: (one[1], one[0]))
+    check_equal("the largest come first, equals in reverse", descending, expected[::-1])
+    ascending = [(one.key, one.value) for one in top.sort_keys(descending=False)]
+    check_equal("or the smallest", ascending, expected)
+    check_equal("over three pages", len(server.answers[-1].json()["entries"]), 53)
+    bounded = [one.value for one in top.sort_keys(min=13, max=1000)]
+    check_equal("bounds are included", bounded, [1000, 1000, 21, 13])
+    check_equal("a limit is kept", len(list(top.sort_keys(limit=7))), 7)
+    any_scope = experience.get_ordered_datastore("Top", scope=None)
+    check_equal("a scope has entries of its own", any_scope.set_entry("week/u1", 1), 1)
+    check_equal("and leaves those of others alone", top.get_entry("u1"), 13)
+    check_equal("remove returns nothing", top.remove_entry("u1"), None)
+    check_raises("a removed entry is gone", rblxopencloud.NotFound, 404,
+                 lambda: top.get_entry("u1"))
+    check_equal("removing it again is no fault", top.remove_entry("u1"), None)
+
+
 def credentials(url):
     """Not in the recordings: what the client makes of a key that is not accepted."""
     wrong = rblxopencloud.ApiKey("not-a-key").get_experience(1).get_datastore("Player Data")
@@ -305,6 +432,10 @@ def main():
     remove(store, server)
     keys_and_scopes(experience, store)
     values(store)
+    list_keys(experience)
+    list_versions(store, server)
+    stores(experience, server)
+    ordered(experience, server)
     credentials(server.url)
     statuses = {answer.status_code for answer in server.answers}
     check("no status that clients abort on", statuses <= ALLOWED_STATUSES, statuses)

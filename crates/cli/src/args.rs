@@ -1,16 +1,33 @@
 //! The command line: noun, then verb.
 
+mod entry;
+mod ordered;
+mod store;
+mod transfer;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use steadfast_core::key::KeyScope;
-use steadfast_core::platform::parse_amount;
+use steadfast_core::platform::{History, Settings};
 use steadfast_core::{ApiKeyId, Limits, UniverseId};
 use steadfast_proxy::{HostName, Target as ProxyTarget};
 
+pub(crate) use self::entry::{
+    CURRENT, Entry, EntryDiff, EntryGet, EntryIncrement, EntryList, EntryPlace, EntryRemove,
+    EntryRestore, EntryRevisions, EntrySet,
+};
+pub(crate) use self::ordered::{
+    BoardPlace, Ordered, OrderedAround, OrderedChange, OrderedEntry, OrderedRank, OrderedRemove,
+    OrderedTop,
+};
+pub(crate) use self::store::{
+    Store, StoreCopy, StoreDelete, StoreHistory, StoreList, StorePlace, UniversePlace,
+};
+pub(crate) use self::transfer::{Export, Import, Seed};
 use crate::duration::parse_duration;
 use crate::environment;
 use crate::printer::Format;
@@ -37,9 +54,21 @@ pub(crate) enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(Key),
-    /// Read, write and remove entries.
+    /// List, delete, undelete and copy data stores.
+    #[command(subcommand)]
+    Store(Store),
+    /// Read, write and remove entries, and look into their past.
     #[command(subcommand)]
     Entry(Entry),
+    /// Read and write boards: ordered data stores, which hold one whole number per key.
+    #[command(subcommand)]
+    Ordered(Ordered),
+    /// Write the entries of a universe to one compressed file with a checksum.
+    Export(Export),
+    /// Write the entries of an exported file to a data directory or a server.
+    Import(Import),
+    /// Create or replace the entries of a file that was written by hand.
+    Seed(Seed),
     /// Copy the data as of one moment to a directory that can be verified and restored.
     Backup(Backup),
     /// Read a backup from its files and compare it with what was backed up.
@@ -73,6 +102,33 @@ pub(crate) struct Serve {
     /// Players in an experience at a time: with `--limits roblox`, some budgets grow with them.
     #[arg(long, value_name = "PLAYERS", default_value_t = 0)]
     pub(crate) ccu: u64,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
+}
+
+/// Which earlier versions of entries are kept, in data stores without a choice of their own.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    /// Which earlier versions are kept, for 30 days at most: `thinned` keeps all for an hour, then
+    /// one a minute for a day, then one an hour; `hourly` those that the live service keeps;
+    /// `every` all of them. With `--limits roblox` it is `hourly` unless given, else `thinned`.
+    #[arg(
+        long, value_name = "HISTORY", hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(History::ALL.map(History::name))
+            .try_map(|name| History::parse(&name).ok_or("no such history")),
+    )]
+    history: Option<History>,
+    /// Keep only the versions that the live service keeps, so that tests see what it would not:
+    /// `--history hourly` with any limits.
+    #[arg(long, conflicts_with = "history")]
+    strict_revisions: bool,
+}
+
+impl Kept {
+    /// The history that was asked for; nothing where it follows the limits.
+    pub(crate) fn history(self) -> Option<History> {
+        if self.strict_revisions { Some(History::Hourly) } else { self.history }
+    }
 }
 
 /// `proxy`.
@@ -107,6 +163,14 @@ impl Profile {
         match self.limits {
             LimitsName::Native => Limits::native(),
             LimitsName::Roblox => Limits::roblox(),
+        }
+    }
+
+    /// What data stores do under it where the live service leaves it open.
+    pub(crate) fn settings(self) -> Settings {
+        match self.limits {
+            LimitsName::Native => Settings::native(),
+            LimitsName::Roblox => Settings::roblox(),
         }
     }
 }
@@ -190,104 +254,6 @@ pub(crate) struct KeyCreate {
     /// From when on it is refused, such as 12h, 30d or 4w from now; never if it is not given.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) expires_in: Option<Duration>,
-}
-
-/// `entry`.
-#[derive(Subcommand, Debug)]
-pub(crate) enum Entry {
-    /// Print the value of an entry.
-    Get(EntryGet),
-    /// Write an entry: its value, users and attributes are replaced together.
-    Set(EntrySet),
-    /// Add to the number that an entry holds, and print the sum. Users and attributes are replaced.
-    Increment(EntryIncrement),
-    /// Remove an entry. Its earlier versions stay readable.
-    Remove(EntryRemove),
-}
-
-/// Names an entry.
-#[derive(Args, Debug)]
-pub(crate) struct EntryPlace {
-    #[command(flatten)]
-    pub(crate) target: Target,
-    /// The universe.
-    #[arg(long, value_name = "UNIVERSE", value_parser = parse_universe)]
-    pub(crate) universe: UniverseId,
-    /// The data store.
-    #[arg(long, value_name = "STORE")]
-    pub(crate) store: String,
-    /// The scope within the data store.
-    #[arg(long, value_name = "SCOPE", default_value = steadfast_core::id::DEFAULT_SCOPE)]
-    pub(crate) scope: String,
-    /// The key of the entry.
-    #[arg(value_name = "KEY")]
-    pub(crate) key: String,
-}
-
-/// `entry get`.
-#[derive(Args, Debug)]
-pub(crate) struct EntryGet {
-    #[command(flatten)]
-    pub(crate) place: EntryPlace,
-    /// This version instead of the current one.
-    #[arg(long, value_name = "VERSION")]
-    pub(crate) version: Option<String>,
-    /// Print version, times, users and attributes instead of the value.
-    #[arg(long)]
-    pub(crate) details: bool,
-}
-
-/// `entry set`.
-#[derive(Args, Debug)]
-pub(crate) struct EntrySet {
-    #[command(flatten)]
-    pub(crate) place: EntryPlace,
-    /// The value, as JSON; `-` reads it from stdin.
-    #[arg(value_name = "VALUE", required_unless_present = "file", allow_hyphen_values = true)]
-    pub(crate) value: Option<String>,
-    /// Read the value from this file instead; `-` is stdin.
-    #[arg(long, value_name = "FILE", conflicts_with = "value")]
-    pub(crate) file: Option<PathBuf>,
-    /// The users whose data it holds, with commas between them.
-    #[arg(long, value_name = "USERS", value_delimiter = ',')]
-    pub(crate) users: Vec<String>,
-    /// Attributes, as a JSON object of strings, numbers and booleans.
-    #[arg(long, value_name = "JSON", default_value = "{}", hide_default_value = true)]
-    pub(crate) attributes: String,
-    /// Only if the entry is at this version.
-    #[arg(long, value_name = "VERSION")]
-    pub(crate) if_version: Option<String>,
-    /// Only if the entry does not exist.
-    #[arg(long, conflicts_with = "if_version")]
-    pub(crate) if_missing: bool,
-}
-
-/// `entry increment`.
-#[derive(Args, Debug)]
-pub(crate) struct EntryIncrement {
-    #[command(flatten)]
-    pub(crate) place: EntryPlace,
-    /// How much is added: a whole number of 64 bits, which may be below zero.
-    #[arg(
-        long, value_name = "N", default_value = "1", allow_hyphen_values = true,
-        value_parser = parse_amount,
-    )]
-    pub(crate) by: i64,
-    /// The users whose data it holds, with commas between them.
-    #[arg(long, value_name = "USERS", value_delimiter = ',')]
-    pub(crate) users: Vec<String>,
-    /// Attributes, as a JSON object of strings, numbers and booleans.
-    #[arg(long, value_name = "JSON", default_value = "{}", hide_default_value = true)]
-    pub(crate) attributes: String,
-}
-
-/// `entry remove`.
-#[derive(Args, Debug)]
-pub(crate) struct EntryRemove {
-    #[command(flatten)]
-    pub(crate) place: EntryPlace,
-    #[command(flatten)]
-    pub(crate) consent: Consent,
 }
 
 /// `backup`.

@@ -12,7 +12,7 @@ use steadfast_storage_redb::{BackupError, Manifest, OpenError, Progress, Stage};
 use crate::args;
 use crate::failure::{Failure, Result};
 use crate::inspect::{check_exists, lines_or_none};
-use crate::printer::{self, Printer, ProgressLine, Show};
+use crate::printer::{self, Printer, Show};
 use crate::target::{Target, directory_failure};
 
 /// Makes a backup of a directory, or has a server make one.
@@ -30,8 +30,8 @@ pub(crate) async fn backup(backup: &args::Backup, printer: Printer) -> Result<()
         let made = watched(|observer| steadfast_storage_redb::backup::backup(dir, to, observer));
         Copied::of(to, &made.map_err(copy_failure).map_err(cannot)?)
     } else {
-        let mut line = ProgressLine::new();
-        let observe = |stage: &str, done, total| line.show(stage, done, total);
+        let line = printer::Progress::new();
+        let observe = |stage: &str, done, total| line.show(stage, done, Some(total));
         let name = to.to_str().unwrap_or_default();
         let made = Target::backup_on_server(&backup.target, name, observe).await;
         drop(line);
@@ -103,10 +103,10 @@ fn show(printer: Printer, copied: &Copied) -> Result<()> {
 
 /// Runs a copy with a line that says how far it is.
 fn watched<T>(copy: impl FnOnce(&mut dyn FnMut(Progress) -> ControlFlow<()>) -> T) -> T {
-    let mut line = ProgressLine::new();
+    let line = printer::Progress::new();
     copy(&mut |progress: Progress| {
         let stage = if progress.stage == Stage::Copying { "copying" } else { "verifying" };
-        line.show(stage, progress.row_count, progress.row_count_total);
+        line.show(stage, progress.row_count, Some(progress.row_count_total));
         ControlFlow::Continue(())
     })
 }

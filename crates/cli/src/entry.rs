@@ -1,4 +1,8 @@
-//! `entry get`, `entry set`, `entry increment`, `entry remove`.
+//! `entry get`, `entry set`, `entry increment`, `entry remove`; below it what looks into the past.
+
+mod diff;
+mod list;
+mod restore;
 
 use std::fs;
 use std::io::{self, Read};
@@ -25,6 +29,10 @@ pub(crate) async fn run(command: Entry, printer: Printer) -> Result<()> {
         Entry::Set(set) => run_set(set, printer).await,
         Entry::Increment(increment) => run_increment(increment, printer).await,
         Entry::Remove(remove) => run_remove(remove, printer).await,
+        Entry::List(list) => list::run_list(list, printer).await,
+        Entry::Revisions(revisions) => list::run_revisions(revisions, printer).await,
+        Entry::Diff(diff) => diff::run(diff, printer).await,
+        Entry::Restore(restore) => restore::run(restore, printer).await,
     }
 }
 

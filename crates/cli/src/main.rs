@@ -10,16 +10,21 @@
 mod args;
 mod consent;
 mod copy;
+mod difference;
 mod duration;
 mod entry;
 mod environment;
 mod failure;
 mod inspect;
 mod key;
+mod ordered;
+mod paging;
 mod printer;
 mod proxy;
 mod serve;
+mod store;
 mod target;
+mod transfer;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -55,6 +60,11 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::Key(key) => small_runtime()?.block_on(key::run(key, printer)),
         Command::Entry(entry) => small_runtime()?.block_on(entry::run(entry, printer)),
+        Command::Store(store) => small_runtime()?.block_on(store::run(store, printer)),
+        Command::Ordered(ordered) => small_runtime()?.block_on(ordered::run(ordered, printer)),
+        Command::Export(export) => small_runtime()?.block_on(transfer::export(export, printer)),
+        Command::Import(import) => small_runtime()?.block_on(transfer::import(import, printer)),
+        Command::Seed(seed) => small_runtime()?.block_on(transfer::seed(seed, printer)),
         Command::Backup(backup) => small_runtime()?.block_on(copy::backup(&backup, printer)),
         Command::Verify(verify) => copy::verify(&verify, printer),
         Command::Restore(restore) => copy::restore(&restore, printer),

@@ -1,5 +1,7 @@
 //! The only place that writes to the terminal: results to stdout, everything else to stderr.
 
+mod progress;
+
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
@@ -9,6 +11,8 @@ use steadfast_core::ErrorKind;
 
 use crate::environment;
 use crate::failure::{Failure, Result};
+
+pub(crate) use self::progress::Progress;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -67,6 +71,11 @@ impl Printer {
             Format::Json => line(&json(item)?),
             Format::Table => line(text),
         }
+    }
+
+    /// Whether lists are one object per line, so that they can be printed in parts.
+    pub(crate) fn is_json(self) -> bool {
+        self.format == Format::Json
     }
 
     /// Prints a list of results.
@@ -132,38 +141,6 @@ pub(crate) fn ask(question: &str) -> Result<Option<String>> {
         Failure::of(ErrorKind::Unavailable, error).context("cannot read the answer from stdin")
     })?;
     Ok(Some(answer.trim().to_owned()))
-}
-
-/// One line on stderr that says how far long work is. Without a terminal there is none.
-#[derive(Debug)]
-pub(crate) struct ProgressLine {
-    is_shown: bool,
-    last: String,
-}
-
-impl ProgressLine {
-    pub(crate) fn new() -> Self {
-        Self { is_shown: io::stderr().is_terminal(), last: String::new() }
-    }
-
-    /// Replaces what the line says.
-    pub(crate) fn show(&mut self, what: &str, done: u64, total: u64) {
-        let percent = done.min(total).saturating_mul(100).checked_div(total).unwrap_or(0);
-        let text = format!("{what} {percent} %");
-        if self.is_shown && text != self.last {
-            // Back to its start, and away with what was longer.
-            to_stderr(&format!("\r{text}\u{1b}[K"));
-            self.last = text;
-        }
-    }
-}
-
-impl Drop for ProgressLine {
-    fn drop(&mut self) {
-        if !self.last.is_empty() {
-            to_stderr("\r\u{1b}[K");
-        }
-    }
 }
 
 fn to_stderr(text: &str) {

@@ -42,7 +42,9 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     let signals = Signals::new()?;
     let preset = environment::read(&environment::ADMIN_KEY)?;
     let recorder = metrics::prometheus().map_err(internal)?.install_recorder().map_err(internal)?;
-    let options = Options { limits, ..Options::default() };
+    let mut settings = serve.profile.settings();
+    settings.history = serve.kept.history().unwrap_or(settings.history);
+    let options = Options { limits, settings, ..Options::default() };
     let db =
         Steadfast::open(&serve.data, options).map_err(|error| open_failure(&serve.data, error))?;
     let budgets = Budgets { ccu: serve.ccu, ..Budgets::default() };

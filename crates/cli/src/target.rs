@@ -3,11 +3,7 @@
 //! Both do the same things and answer in the same types, so that a command does not know which of
 //! them it talks to.
 
-use std::fmt;
-use std::time::Duration;
-
-use steadfast_core::key::KeyScope;
-use steadfast_core::{ApiKeyId, Timestamp, UniverseId};
+use steadfast_core::ApiKeyId;
 
 use crate::args;
 use crate::copy::Copied;
@@ -15,108 +11,22 @@ use crate::failure::Result;
 use crate::target::directory::Directory;
 use crate::target::remote::Remote;
 
+mod boards;
 mod directory;
+mod listings;
+mod model;
 mod remote;
 mod status;
+mod stores;
+mod users;
 
 pub(crate) use directory::{directory_failure, open_failure};
-
-/// An entry by its name, as it was typed. Whoever holds the data checks it.
-#[derive(Clone, Debug)]
-pub(crate) struct EntryName {
-    pub(crate) universe: UniverseId,
-    pub(crate) store: String,
-    pub(crate) scope: String,
-    pub(crate) key: String,
-}
-
-impl fmt::Display for EntryName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}/{}", self.universe, self.store, self.scope, self.key)
-    }
-}
-
-/// What an entry is to hold.
-#[derive(Debug)]
-pub(crate) struct NewState {
-    pub(crate) value: Vec<u8>,
-    pub(crate) users: Vec<String>,
-    pub(crate) attributes: String,
-    pub(crate) when: When,
-}
-
-/// What is added to the number of an entry, and what stands beside it from then on.
-#[derive(Debug)]
-pub(crate) struct Addition {
-    pub(crate) by: i64,
-    pub(crate) users: Vec<String>,
-    pub(crate) attributes: String,
-}
-
-/// What must hold of an entry for it to be written.
-#[derive(Debug)]
-pub(crate) enum When {
-    Always,
-    Missing,
-    AtVersion(String),
-}
-
-/// One state of an entry.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) written: Written,
-    pub(crate) users: Vec<String>,
-    /// A JSON object.
-    pub(crate) attributes: String,
-    /// JSON, byte for byte as it was sent.
-    pub(crate) value: String,
-}
-
-/// One write of an entry.
-#[derive(Debug)]
-pub(crate) struct Written {
-    pub(crate) version: String,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
-    /// Of the value, in bytes.
-    pub(crate) value_size: u64,
-}
-
-/// A key to be made.
-#[derive(Debug)]
-pub(crate) struct NewKey {
-    pub(crate) name: String,
-    pub(crate) scopes: Vec<KeyScope>,
-    /// Empty for all.
-    pub(crate) universes: Vec<UniverseId>,
-    /// Empty for all.
-    pub(crate) stores: Vec<String>,
-    pub(crate) expires_in: Option<Duration>,
-}
-
-/// An API key without its secret.
-#[derive(Debug)]
-pub(crate) struct KeyInfo {
-    pub(crate) id: ApiKeyId,
-    pub(crate) name: String,
-    pub(crate) scopes: Vec<String>,
-    /// None for all.
-    pub(crate) universes: Option<Vec<String>>,
-    /// None for all.
-    pub(crate) stores: Option<Vec<String>>,
-    pub(crate) created_at: Timestamp,
-    pub(crate) expires_at: Option<Timestamp>,
-    pub(crate) revoked: bool,
-}
-
-/// A key that was just made.
-#[derive(Debug)]
-pub(crate) struct CreatedKey {
-    pub(crate) id: ApiKeyId,
-    pub(crate) name: String,
-    pub(crate) secret: String,
-    pub(crate) expires_at: Option<Timestamp>,
-}
+pub(crate) use model::{
+    Addition, BoardItem, BoardQuery, BoardRef, CreatedKey, EntryName, EntryQuery, KeyInfo, Listed,
+    NewKey, NewState, OrderedName, Page, RevisionInfo, RevisionQuery, Standee, Standing, State,
+    StoreInfo, StoreQuery, StoreRef, When, Written,
+};
+pub(crate) use users::{text_of_user, user_as_json};
 
 /// Where the data is.
 pub(crate) enum Target {
@@ -137,6 +47,39 @@ impl Target {
         }
     }
 
+    /// What it is, for people: where the data was read or written.
+    pub(crate) fn describe(args: &args::Target) -> String {
+        match (&args.data, &args.server) {
+            (Some(dir), _) => {
+                // One that cannot be resolved does not open either.
+                let dir = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.clone());
+                format!("directory {}", dir.display())
+            }
+            (None, Some(url)) => format!("server {}", url.trim_end_matches('/')),
+            (None, None) => unreachable!("clap requires one of them"),
+        }
+    }
+
+    /// How many reads are under way at a time. Each may bring a value of the largest size.
+    pub(crate) const READ_COUNT_MAX: usize = 16;
+
+    /// How many writes are under way at a time: a directory makes them durable together, a server
+    /// has a connection for each.
+    pub(crate) fn write_count_max(&self) -> usize {
+        match self {
+            Self::Directory(_) => 1024,
+            Self::Server(_) => 32,
+        }
+    }
+
+    /// Most items of a page of entries.
+    pub(crate) fn page_size_max(&self) -> usize {
+        match self {
+            Self::Directory(_) => 1000,
+            Self::Server(_) => 256,
+        }
+    }
+
     /// Does something with the target and closes it, whatever came of it.
     ///
     /// # Errors
@@ -145,14 +88,32 @@ impl Target {
         args: &args::Target,
         work: impl AsyncFnOnce(&Self) -> Result<T>,
     ) -> Result<T> {
-        let target = Self::open(args)?;
-        let done = work(&target).await;
-        let closed = match target {
+        Self::open(args)?.work_and_close(work).await
+    }
+
+    async fn work_and_close<T>(self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
+        let done = work(&self).await;
+        let closed = match self {
             Self::Directory(directory) => directory.close(),
             Self::Server(_) => Ok(()),
         };
         let done = done?;
         closed.map(|()| done)
+    }
+
+    /// The same for work of so many requests that a server may have to slow it down.
+    ///
+    /// # Errors
+    /// As of [`Self::with`].
+    pub(crate) async fn with_patience<T>(
+        args: &args::Target,
+        work: impl AsyncFnOnce(&Self) -> Result<T>,
+    ) -> Result<T> {
+        let target = match Self::open(args)? {
+            Self::Server(server) => Self::Server(server.patient()),
+            directory @ Self::Directory(_) => directory,
+        };
+        target.work_and_close(work).await
     }
 
     /// Has a running server make a backup of this name, and waits for it.
@@ -186,6 +147,27 @@ impl Target {
         match self {
             Self::Directory(directory) => directory.set(name, state).await,
             Self::Server(server) => server.set(name, state).await,
+        }
+    }
+
+    /// Writes an entry that does not exist. Returns what it holds if it does.
+    pub(crate) async fn create(&self, name: &EntryName, state: NewState) -> Result<Option<State>> {
+        match self {
+            Self::Directory(directory) => directory.create(name, state).await,
+            Self::Server(server) => server.create(name, state).await,
+        }
+    }
+
+    /// Writes an earlier revision of an entry again, if the entry is still at the one given.
+    pub(crate) async fn restore(
+        &self,
+        name: &EntryName,
+        version: &str,
+        at: Option<&str>,
+    ) -> Result<State> {
+        match self {
+            Self::Directory(directory) => directory.restore(name, version, at).await,
+            Self::Server(server) => server.restore(name, version, at).await,
         }
     }
 

@@ -9,6 +9,7 @@
 //!   v2          experience: read | write | list | remove      -
 //!               (B-20..B-23, growing with the players)
 //!   both        owner of the key (B-54)                       entry: read | write (T-01, T-02)
+//!   snapshots   owner of the key, apart (B-27, B-54)          -
 //! ```
 //!
 //! A pool is a sliding window: what the last 60 s used, the request itself included, must not be

@@ -22,17 +22,41 @@ pub enum KeyScope {
     EntryUpdate,
     /// Delete entries.
     EntryDelete,
+    /// List entries.
+    EntryList,
+    /// List the revisions of entries.
+    RevisionList,
+    /// Read earlier revisions (v1 only).
+    RevisionRead,
+    /// List data stores.
+    StoreList,
+    /// Delete data stores, and take that back.
+    StoreDelete,
+    /// Take snapshots.
+    StoreSnapshot,
+    /// Read and list entries of ordered data stores.
+    OrderedRead,
+    /// Write and remove entries of ordered data stores.
+    OrderedWrite,
 }
 
 impl KeyScope {
     /// Every scope there is.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 14] = [
         Self::Admin,
         Self::StoreCreate,
         Self::EntryRead,
         Self::EntryCreate,
         Self::EntryUpdate,
         Self::EntryDelete,
+        Self::EntryList,
+        Self::RevisionList,
+        Self::RevisionRead,
+        Self::StoreList,
+        Self::StoreDelete,
+        Self::StoreSnapshot,
+        Self::OrderedRead,
+        Self::OrderedWrite,
     ];
 
     /// The name of the scope.
@@ -44,6 +68,14 @@ impl KeyScope {
             Self::EntryCreate => "universe-datastores.objects:create",
             Self::EntryUpdate => "universe-datastores.objects:update",
             Self::EntryDelete => "universe-datastores.objects:delete",
+            Self::EntryList => "universe-datastores.objects:list",
+            Self::RevisionList => "universe-datastores.versions:list",
+            Self::RevisionRead => "universe-datastores.versions:read",
+            Self::StoreList => "universe-datastores.control:list",
+            Self::StoreDelete => "universe-datastores.control:delete",
+            Self::StoreSnapshot => "universe-datastores.control:snapshot",
+            Self::OrderedRead => "universe.ordered-data-store.scope.entry:read",
+            Self::OrderedWrite => "universe.ordered-data-store.scope.entry:write",
         }
     }
 
@@ -108,6 +140,12 @@ impl ApiKey {
     /// Whether the key may do something that concerns no data store.
     pub fn allows(&self, scope: KeyScope) -> bool {
         self.scopes.contains(&scope)
+    }
+
+    /// Whether the key may do something to a universe as a whole. What concerns its data stores may
+    /// be limited to some of them all the same.
+    pub fn allows_in_universe(&self, scope: KeyScope, universe: UniverseId) -> bool {
+        self.scopes.contains(&scope) && self.universes.covers(&universe)
     }
 
     /// Whether the key may do something to a data store.
@@ -178,6 +216,14 @@ mod tests {
         let any = ApiKey { universes: Only::Any, stores: Only::Any, ..key() };
         assert!(any.allows_in(KeyScope::EntryRead, &store(9, "Other")));
         assert!(!any.allows(KeyScope::Admin));
+    }
+
+    #[test]
+    fn a_key_needs_scope_and_universe_for_a_universe_as_a_whole() {
+        let allows = |scope, universe| key().allows_in_universe(scope, UniverseId(universe));
+        assert!(allows(KeyScope::EntryRead, 1));
+        assert!(!allows(KeyScope::StoreList, 1));
+        assert!(!allows(KeyScope::EntryRead, 2));
     }
 
     #[test]

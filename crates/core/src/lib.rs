@@ -5,8 +5,8 @@
 //! drive the same objects: the server, a frame loop, the simulator and unit tests.
 //!
 //! Read the modules in this order: what a value is, what a row is, what a batch does, and then
-//! [`platform`], which turns a request on a data store into conditional batches. [`budget`] stands
-//! beside it: it decides whether a request may be made now.
+//! [`platform`], which turns a request on a data store into conditional batches. [`board`] counts the
+//! places of an ordered data store; [`budget`] decides whether a request may be made now.
 #![forbid(unsafe_code)]
 
 pub mod error;
@@ -25,9 +25,12 @@ pub mod row;
 
 pub mod platform;
 
+pub mod board;
+
 pub mod budget;
 
 pub use batch::{Batch, CommitOutcome, Committed, Condition, Refusal, Write};
+pub use board::Board;
 pub use error::ErrorKind;
 pub use id::{
     ApiKeyId, EntryId, EntryKey, Revision, Scope, StoreId, StoreName, UniverseId, UserId, WriteId,
@@ -37,6 +40,8 @@ pub use limits::Limits;
 pub use outcome::Outcome;
 pub use path::Path;
 pub use random::Rng;
-pub use row::{Content, Found, Metadata, ReadError, Row, RowBody, RowKey, RowRange};
-pub use time::{Monotonic, Now, Timestamp};
+pub use row::{
+    BoardId, Content, Found, Metadata, Order, ReadError, Row, RowBody, RowKey, RowRange,
+};
+pub use time::{Monotonic, Now, Timestamp, UtcHour};
 pub use value::Value;

@@ -5,16 +5,21 @@
 //! state of its history. Both may share one [`Content`]: a backend that is given the same `Arc`
 //! twice in a batch stores the value once.
 
+mod head;
+mod range;
+
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::{
-    ApiKeyId, EntryId, EntryKey, Revision, Scope, StoreId, StoreName, UniverseId, UserId,
-};
+use crate::id::{ApiKeyId, EntryId, Revision, StoreId, UniverseId, UserId};
 use crate::json::{JsonError, JsonText};
 use crate::key::ApiKey;
 use crate::limits::{LimitExceeded, Limits};
-use crate::time::Timestamp;
+use crate::platform::History;
+use crate::time::{Timestamp, UtcHour};
+
+pub use head::{FoundHead, Head, HeadsReply, HeadsResult};
+pub use range::{BoardId, Order, RowRange, Span};
 
 /// Names a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +32,30 @@ pub enum RowKey {
     Revision(EntryId, u64),
     /// An API key.
     ApiKey(ApiKeyId),
+    /// What concerns a whole universe: its snapshots.
+    Universe(UniverseId),
+    /// An entry of an ordered data store. Its names are apart from those of data stores (K-13).
+    Ordered(EntryId),
+    /// A reminder: from this hour on something of the past of an entry may go.
+    Review(UtcHour, Reviewed),
+}
+
+/// What a review is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reviewed {
+    /// An entry, its history and its tombstone.
+    Entry(EntryId),
+    /// The tombstone of an entry of an ordered data store.
+    Ordered(EntryId),
+}
+
+impl Reviewed {
+    /// The entry.
+    pub fn entry(&self) -> &EntryId {
+        match self {
+            Self::Entry(entry) | Self::Ordered(entry) => entry,
+        }
+    }
 }
 
 impl fmt::Display for RowKey {
@@ -36,6 +65,14 @@ impl fmt::Display for RowKey {
             Self::Entry(entry) => write!(f, "entry {entry}"),
             Self::Revision(entry, counter) => write!(f, "revision {counter} of entry {entry}"),
             Self::ApiKey(id) => write!(f, "API key {id}"),
+            Self::Universe(universe) => write!(f, "universe {universe}"),
+            Self::Ordered(entry) => write!(f, "ordered entry {entry}"),
+            Self::Review(hour, Reviewed::Entry(entry)) => {
+                write!(f, "review of entry {entry} in hour {}", hour.0)
+            }
+            Self::Review(hour, Reviewed::Ordered(entry)) => {
+                write!(f, "review of ordered entry {entry} in hour {}", hour.0)
+            }
         }
     }
 }
@@ -51,6 +88,12 @@ pub enum RowBody {
     Revision(EntryBody),
     /// Of [`RowKey::ApiKey`].
     ApiKey(ApiKey),
+    /// Of [`RowKey::Universe`].
+    Universe(UniverseBody),
+    /// Of [`RowKey::Ordered`].
+    Ordered(OrderedBody),
+    /// Of [`RowKey::Review`], whose name says everything.
+    Review,
 }
 
 impl RowBody {
@@ -62,6 +105,9 @@ impl RowBody {
                 | (Self::Entry(_), RowKey::Entry(_))
                 | (Self::Revision(_), RowKey::Revision(..))
                 | (Self::ApiKey(_), RowKey::ApiKey(_))
+                | (Self::Universe(_), RowKey::Universe(_))
+                | (Self::Ordered(_), RowKey::Ordered(_))
+                | (Self::Review, RowKey::Review(..))
         )
     }
 
@@ -69,7 +115,11 @@ impl RowBody {
     pub fn as_entry(&self) -> Option<&EntryBody> {
         match self {
             Self::Entry(body) | Self::Revision(body) => Some(body),
-            Self::Store(_) | Self::ApiKey(_) => None,
+            Self::Store(_)
+            | Self::ApiKey(_)
+            | Self::Universe(_)
+            | Self::Ordered(_)
+            | Self::Review => None,
         }
     }
 }
@@ -98,6 +148,31 @@ impl Birth {
 pub struct StoreBody {
     /// When its first entry was written.
     pub birth: Birth,
+    /// When it was deleted, if it is. Its entries are out of reach then, and go 30 days later.
+    pub deleted: Option<Birth>,
+    /// Which revisions its entries keep; that of the settings if it has no choice of its own.
+    pub history: Option<History>,
+}
+
+impl StoreBody {
+    /// A data store that begins with this write.
+    pub const NEW: Self = Self { birth: Birth::ThisWrite, deleted: None, history: None };
+}
+
+/// What concerns a whole universe.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UniverseBody {
+    /// When snapshots were taken before the one of this write, oldest first, as far back as they
+    /// matter.
+    pub earlier_snapshots: Vec<Timestamp>,
+}
+
+/// An entry of an ordered data store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderedBody {
+    /// Its value; nothing once it was removed, which leaves a row so that no late write brings it
+    /// back.
+    pub value: Option<i64>,
 }
 
 /// One state of an entry.
@@ -107,6 +182,9 @@ pub struct EntryBody {
     pub birth: Birth,
     /// What it holds; nothing in a tombstone.
     pub content: Option<Arc<Content>>,
+    /// Whether this state and the one before it are never thinned: those of restores, migrations,
+    /// trades and repairs.
+    pub pinned: bool,
 }
 
 impl EntryBody {
@@ -257,37 +335,6 @@ pub type ReadResult = Result<ReadReply, ReadError>;
 
 /// What a scan answers.
 pub type ScanResult = Result<ScanReply, ReadError>;
-
-/// A run of rows of one family, in the order of their keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RowRange {
-    /// The data stores of a universe, by name.
-    Stores {
-        /// Whose stores.
-        universe: UniverseId,
-        /// Start behind this name.
-        after: Option<StoreName>,
-    },
-    /// The entries of a data store, tombstones included, by scope and then key, in byte order.
-    Entries {
-        /// Whose entries.
-        store: StoreId,
-        /// Start behind this entry.
-        after: Option<(Scope, EntryKey)>,
-    },
-    /// The history of an entry, newest first.
-    Revisions {
-        /// Whose history.
-        entry: EntryId,
-        /// Start below this counter.
-        before: Option<u64>,
-    },
-    /// All API keys, by id.
-    ApiKeys {
-        /// Start behind this key.
-        after: Option<ApiKeyId>,
-    },
-}
 
 #[cfg(test)]
 mod tests {

@@ -68,10 +68,39 @@ impl Timestamp {
         Duration::from_nanos(ticks.saturating_mul(100))
     }
 
+    /// The hour that it falls into.
+    pub fn utc_hour(self) -> UtcHour {
+        let hour = self.0.div_euclid(TICKS_PER_SECOND * 3_600);
+        UtcHour(u32::try_from(hour).unwrap_or(if hour < 0 { 0 } else { u32::MAX }))
+    }
+
+    /// Whole minutes since the Unix epoch, rounded down.
+    pub const fn utc_minute(self) -> i64 {
+        self.0.div_euclid(TICKS_PER_SECOND * 60)
+    }
+
+    /// Whole days since the Unix epoch, rounded down.
+    pub const fn utc_day(self) -> i64 {
+        self.0.div_euclid(TICKS_PER_SECOND * 86_400)
+    }
+
     /// The next representable time.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+/// An hour of UTC: how often history is looked at, and what the live service's rule of one backup
+/// an hour counts in (V-10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcHour(pub u32);
+
+impl UtcHour {
+    /// The hour so many hours later.
+    #[must_use]
+    pub const fn plus(self, hours: u32) -> Self {
+        Self(self.0.saturating_add(hours))
     }
 }
 
@@ -130,6 +159,16 @@ mod tests {
         assert_eq!(last.next(), last);
         assert_eq!(Timestamp::EPOCH.saturating_since(last), Duration::ZERO);
         assert_eq!(Timestamp::from_ticks(i64::MIN).dotnet_ticks(), 0);
+    }
+
+    #[test]
+    fn hours_minutes_and_days_begin_at_their_first_tick() {
+        let at = |seconds| Timestamp::from_unix_seconds(seconds);
+        assert_eq!((at(3_600).utc_hour(), at(3_599).utc_hour()), (UtcHour(1), UtcHour(0)));
+        assert_eq!((at(60).utc_minute(), at(59).utc_minute(), at(-1).utc_minute()), (1, 0, -1));
+        assert_eq!((at(86_400).utc_day(), at(86_399).utc_day()), (1, 0));
+        assert_eq!(at(-1).utc_hour(), UtcHour(0));
+        assert_eq!(Timestamp::from_ticks(i64::MAX).utc_hour().plus(u32::MAX), UtcHour(u32::MAX));
     }
 
     #[test]

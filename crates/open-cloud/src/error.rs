@@ -18,6 +18,9 @@ use serde::Serialize;
 /// The statuses that this surface ever answers: clients abort on others (client rule 28).
 pub const STATUSES: [u16; 12] = [200, 204, 400, 401, 403, 404, 409, 412, 429, 500, 502, 504];
 
+/// What calls answer that are known and not built: whoever calls one is to abort.
+pub const NOT_IMPLEMENTED: u16 = 501;
+
 /// A status with its JSON body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorReply {
@@ -178,11 +181,13 @@ pub enum V2Code {
     Unavailable,
     /// No answer in time: what was to be written may have been.
     DeadlineExceeded,
+    /// The call is known, and this server does not have it.
+    NotImplemented,
 }
 
 impl V2Code {
     /// Every code that we answer.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::InvalidArgument,
         Self::PermissionDenied,
         Self::NotFound,
@@ -191,6 +196,7 @@ impl V2Code {
         Self::Internal,
         Self::Unavailable,
         Self::DeadlineExceeded,
+        Self::NotImplemented,
     ];
 
     /// The code as it is written.
@@ -204,6 +210,7 @@ impl V2Code {
             Self::Internal => "INTERNAL",
             Self::Unavailable => "UNAVAILABLE",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::NotImplemented => "NOT_IMPLEMENTED",
         }
     }
 
@@ -218,6 +225,7 @@ impl V2Code {
             Self::Internal => 500,
             Self::Unavailable => 502,
             Self::DeadlineExceeded => 504,
+            Self::NotImplemented => NOT_IMPLEMENTED,
         }
     }
 }
@@ -310,7 +318,8 @@ mod tests {
             assert!(STATUSES.contains(&code.status()), "{code:?}");
         }
         for code in V2Code::ALL {
-            assert!(STATUSES.contains(&code.status()), "{code:?}");
+            let is_built = code != V2Code::NotImplemented;
+            assert_eq!(STATUSES.contains(&code.status()), is_built, "{code:?}");
         }
         // The contract's table, counted.
         assert_eq!(V1Code::ALL.len(), 28);

@@ -9,10 +9,16 @@ use steadfast_core::budget::Denial;
 use steadfast_core::json::JsonError;
 use steadfast_core::platform::{AmountError, PlatformError};
 
+use crate::cursor::TokenError;
 use crate::error::{V1Code, V1Error, V2Code, V2Error};
+use crate::filter::FilterError;
 use crate::path::PathError;
 use crate::query::QueryError;
 
+const STORE_DELETED: &str = "DatastoreDeleted: the data store is deleted. For 30 days after its \
+    deletion it can be brought back.";
+const REVISION_IS_CURRENT: &str =
+    "The revision is the current one. Nothing was removed; delete the entry instead.";
 const NOT_INTEGER: &str = "The entry does not hold an integer. Nothing was written.";
 const SUM_TOO_LARGE: &str = "The sum is larger than 9223372036854775807. Nothing was written.";
 const SUM_TOO_SMALL: &str = "The sum is smaller than -9223372036854775808. Nothing was written.";
@@ -26,6 +32,12 @@ pub fn v1(error: &PlatformError) -> V1Error {
         PlatformError::StoreNotFound { .. } => {
             V1Error::new(V1Code::DatastoreNotFound, "The data store does not exist.")
         }
+        PlatformError::StoreDeleted { .. } => {
+            V1Error::new(V1Code::DatastoreNotFound, STORE_DELETED)
+        }
+        PlatformError::RevisionIsCurrent { .. } => {
+            without_code(400, "INVALID_ARGUMENT", REVISION_IS_CURRENT)
+        }
         PlatformError::RevisionNotFound { .. } => {
             V1Error::new(V1Code::VersionNotFound, "The entry has no such version.")
         }
@@ -33,7 +45,9 @@ pub fn v1(error: &PlatformError) -> V1Error {
             V1Code::InvalidStartTime,
             "The time is not between 1970 and ten minutes from now.",
         ),
-        PlatformError::Exists { .. } => conflict("The entry exists."),
+        PlatformError::Exists { .. } | PlatformError::OrderedExists { .. } => {
+            conflict("The entry exists.")
+        }
         PlatformError::Mismatch { .. } => conflict("The entry is at another version."),
         PlatformError::NotInteger { .. } => {
             V1Error::new(V1Code::ExistingValueNotNumeric, NOT_INTEGER)
@@ -86,9 +100,13 @@ pub fn v2(error: &PlatformError) -> V2Error {
         PlatformError::StoreNotFound { .. } => {
             V2Error::new(V2Code::NotFound, "The data store does not exist.")
         }
+        PlatformError::StoreDeleted { .. } => V2Error::new(V2Code::NotFound, STORE_DELETED),
+        PlatformError::RevisionIsCurrent { .. } => V2Error::invalid(REVISION_IS_CURRENT),
         // Texts that clients compare (client rule 24).
         PlatformError::RevisionNotFound { .. } => V2Error::invalid("Invalid version id."),
-        PlatformError::Exists { .. } => V2Error::invalid("Entry already exists."),
+        PlatformError::Exists { .. } | PlatformError::OrderedExists { .. } => {
+            V2Error::invalid("Entry already exists.")
+        }
         PlatformError::TimeOutOfRange => {
             V2Error::invalid("The time is not between 1970 and ten minutes from now.")
         }
@@ -165,6 +183,24 @@ impl From<PathError> for V2Error {
 
 impl From<AmountError> for V2Error {
     fn from(error: AmountError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<TokenError> for V1Error {
+    fn from(error: TokenError) -> Self {
+        Self::new(V1Code::InvalidCursor, error.to_string())
+    }
+}
+
+impl From<TokenError> for V2Error {
+    fn from(error: TokenError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<FilterError> for V2Error {
+    fn from(error: FilterError) -> Self {
         Self::invalid(error.to_string())
     }
 }

@@ -23,8 +23,12 @@ use crate::time;
 const ALL_SCOPES: &str = "-";
 
 const V1_PREFIX: &str = "/datastores/v1/universes/";
+const V1_STORES: &str = "standard-datastores";
+const V1_ENTRIES: &str = "standard-datastores/datastore/entries";
 const V1_ENTRY: &str = "standard-datastores/datastore/entries/entry";
 const V1_INCREMENT: &str = "standard-datastores/datastore/entries/entry/increment";
+const V1_VERSIONS: &str = "standard-datastores/datastore/entries/entry/versions";
+const V1_VERSION: &str = "standard-datastores/datastore/entries/entry/versions/version";
 const V2_PREFIX: &str = "/cloud/v2/universes/";
 
 /// What a path names, before its parts are read.
@@ -40,10 +44,49 @@ pub enum Endpoint<'a> {
         /// The universe, as it stands in the path.
         universe: &'a str,
     },
+    /// v1 `…/standard-datastores` itself.
+    V1Stores {
+        /// The universe, as it stands in the path.
+        universe: &'a str,
+    },
+    /// v1 `…/standard-datastores/datastore/entries`: whose entries, the query says.
+    V1Entries {
+        /// The universe, as it stands in the path.
+        universe: &'a str,
+    },
+    /// v1 `…/standard-datastores/datastore/entries/entry/versions`: of which entry, the query says.
+    V1Versions {
+        /// The universe, as it stands in the path.
+        universe: &'a str,
+    },
+    /// v1 `…/standard-datastores/datastore/entries/entry/versions/version`, as above.
+    V1Version {
+        /// The universe, as it stands in the path.
+        universe: &'a str,
+    },
+    /// v2 `…/data-stores`.
+    V2Stores {
+        /// The universe, as it stands in the path.
+        universe: &'a str,
+    },
+    /// v2 `…/data-stores:snapshot`.
+    V2Snapshot {
+        /// The universe, as it stands in the path.
+        universe: &'a str,
+    },
+    /// v2 `…/data-stores/{id}`.
+    V2Store(StoreSegment<'a>),
     /// v2 `…/entries`.
     V2Entries(Parent<'a>),
     /// v2 `…/entries/{id}`.
     V2Entry(Parent<'a>, EntrySegment<'a>),
+}
+
+/// The data store that a v2 path ends with, as it stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreSegment<'a> {
+    universe: &'a str,
+    store: &'a str,
 }
 
 /// The data store and scope of a v2 path, as they stand in it.
@@ -105,6 +148,10 @@ impl<'a> Endpoint<'a> {
         if let Some(rest) = path.strip_prefix(V1_PREFIX) {
             let (universe, rest) = rest.split_once('/')?;
             return match rest {
+                V1_STORES => Some(Self::V1Stores { universe }),
+                V1_ENTRIES => Some(Self::V1Entries { universe }),
+                V1_VERSIONS => Some(Self::V1Versions { universe }),
+                V1_VERSION => Some(Self::V1Version { universe }),
                 V1_ENTRY => Some(Self::V1Entry { universe }),
                 V1_INCREMENT => Some(Self::V1Increment { universe }),
                 _ => None,
@@ -112,7 +159,14 @@ impl<'a> Endpoint<'a> {
         }
         let rest = path.strip_prefix(V2_PREFIX)?;
         let (universe, rest) = rest.split_once('/')?;
-        let (store, rest) = rest.strip_prefix("data-stores/")?.split_once('/')?;
+        let rest = match rest.strip_prefix("data-stores")? {
+            "" => return Some(Self::V2Stores { universe }),
+            ":snapshot" => return Some(Self::V2Snapshot { universe }),
+            rest => rest.strip_prefix('/')?,
+        };
+        let Some((store, rest)) = rest.split_once('/') else {
+            return Some(Self::V2Store(StoreSegment { universe, store: rest }));
+        };
         let (scope, rest) = match rest.strip_prefix("scopes/") {
             None => (None, rest),
             Some(rest) => rest.split_once('/').map(|(scope, rest)| (Some(scope), rest))?,
@@ -125,22 +179,63 @@ impl<'a> Endpoint<'a> {
     }
 }
 
+impl StoreSegment<'_> {
+    /// The part in front of `:undelete`; nothing if it does not end so (H-08).
+    #[must_use]
+    pub fn of_undelete(&self) -> Option<Self> {
+        let (store, verb) = self.store.rsplit_once(':')?;
+        (verb == "undelete").then_some(Self { store, ..*self })
+    }
+
+    /// The data store of that very name.
+    ///
+    /// # Errors
+    /// [`PathError`]: the part that cannot be used.
+    pub fn read(&self, limits: &Limits) -> Result<StoreId, PathError> {
+        read_store(self.universe, self.store, limits)
+    }
+}
+
+impl<'a> Parent<'a> {
+    /// A data store and a scope as they stand in a path of another form.
+    pub const fn new(universe: &'a str, store: &'a str, scope: Option<&'a str>) -> Self {
+        Self { universe, store, scope }
+    }
+}
+
 impl Parent<'_> {
     /// The data store and the scope, `global` where the path names none.
     ///
     /// # Errors
     /// [`PathError`]: the part that cannot be used.
     pub fn read(&self, limits: &Limits) -> Result<(StoreId, Scope), PathError> {
-        let universe = parse_universe(self.universe).ok_or(PathError::Universe)?;
-        let name = StoreName::parse(&decode(self.store, "data store id")?, limits)?;
+        let (store, scope) = self.read_list(limits)?;
+        Ok((store, scope.ok_or(PathError::AllScopes)?))
+    }
+
+    /// The data store and the scope whose entries are listed; no scope stands for all of them.
+    ///
+    /// # Errors
+    /// [`PathError`]: the part that cannot be used.
+    pub fn read_list(&self, limits: &Limits) -> Result<(StoreId, Option<Scope>), PathError> {
+        let store = read_store(self.universe, self.store, limits)?;
         let scope = match self.scope {
             None => Scope::global(),
             Some(raw) => Scope::parse(&decode(raw, "scope id")?, limits)?,
         };
-        if scope.as_str() == ALL_SCOPES {
-            return Err(PathError::AllScopes);
-        }
-        Ok((StoreId { universe, name }, scope))
+        Ok((store, Some(scope).filter(|scope| scope.as_str() != ALL_SCOPES)))
+    }
+
+    /// Whether the path names a scope, or `-`.
+    pub fn names_scope(&self) -> bool {
+        self.scope.is_some()
+    }
+}
+
+impl<'a> EntrySegment<'a> {
+    /// The last part of a path of another form.
+    pub const fn new(raw: &'a str) -> Self {
+        Self(raw)
     }
 }
 
@@ -215,6 +310,12 @@ impl Reading {
 pub fn parse_universe(text: &str) -> Option<UniverseId> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok().map(UniverseId)).flatten()
+}
+
+fn read_store(universe: &str, store: &str, limits: &Limits) -> Result<StoreId, PathError> {
+    let universe = parse_universe(universe).ok_or(PathError::Universe)?;
+    let name = StoreName::parse(&decode(store, "data store id")?, limits)?;
+    Ok(StoreId { universe, name })
 }
 
 fn marked(id: &str, mark: &str, limits: &Limits) -> Result<Reading, PathError> {

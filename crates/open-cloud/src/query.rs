@@ -28,6 +28,12 @@ pub enum QueryError {
         /// Which parameter.
         name: &'static str,
     },
+    /// It is not a whole number.
+    #[error("the query parameter `{name}` is not a whole number")]
+    NotNumber {
+        /// Which parameter.
+        name: &'static str,
+    },
     /// It is neither `true` nor `false`.
     #[error("the query parameter `{name}` is neither `true` nor `false`")]
     NotBoolean {
@@ -75,6 +81,21 @@ impl Query {
             Some(_) => Err(QueryError::NotBoolean { name }),
         }
     }
+
+    /// The value of a parameter that is a whole number; one beyond 64 bits is the largest or
+    /// smallest there is.
+    ///
+    /// # Errors
+    /// [`QueryError`]: as [`get`](Self::get), or no number.
+    pub fn number(&self, name: &'static str) -> Result<Option<i64>, QueryError> {
+        let Some(text) = self.get(name)? else { return Ok(None) };
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(QueryError::NotNumber { name });
+        }
+        let beyond = if digits == text { i64::MAX } else { i64::MIN };
+        Ok(Some(text.parse().unwrap_or(beyond)))
+    }
 }
 
 /// A name without what does not count: `allow_missing` and `AllowMissing` are one.
@@ -106,6 +127,25 @@ mod tests {
             ("x=1", Err(QueryError::NotBoolean { name: "x" })),
         ] {
             assert_eq!(Query::parse(text).flag("x"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_whole_and_end_where_64_bits_do() {
+        for (text, expected) in [
+            ("x=0", Ok(Some(0))),
+            ("x=007", Ok(Some(7))),
+            ("x=-5", Ok(Some(-5))),
+            ("x=9223372036854775808", Ok(Some(i64::MAX))),
+            ("x=-9223372036854775809", Ok(Some(i64::MIN))),
+            ("x=", Ok(None)),
+            ("y=1", Ok(None)),
+        ] {
+            assert_eq!(Query::parse(text).number("x"), expected, "{text}");
+        }
+        for text in ["x=a", "x=1.0", "x=1e3", "x=%2B1", "x=-", "x=+1", "x=0x1", "x=%D9%A1"] {
+            let not_number = Err(QueryError::NotNumber { name: "x" });
+            assert_eq!(Query::parse(text).number("x"), not_number, "{text}");
         }
     }
 

@@ -9,12 +9,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use serde::Serialize;
-use steadfast_core::platform::{EntryState, parse_amount};
+use steadfast_core::platform::{EntryState, ListedRevision, parse_amount};
 use steadfast_core::row::{Content, Metadata};
 use steadfast_core::{Limits, UserId};
 
 use crate::error::{V1Code, V1Error};
 use crate::{mapping, time};
+
+mod lists;
+
+pub use lists::{
+    LIMIT_MAX, keys_body, limit, sort_order, stores_body, version_id, version_times, versions_body,
+};
 
 /// Request and response: the users whose data the entry holds.
 pub const USER_IDS: &str = "roblox-entry-userids";
@@ -151,6 +157,17 @@ impl EntryVersion {
             content_length: state.content.as_ref().map_or(0, |content| content.value.size()),
             created_time: time::v1_json(state.updated_at),
             object_created_time: time::v1_json(state.created_at),
+        }
+    }
+
+    /// The version that an item of a list is.
+    pub fn of_listed(revision: &ListedRevision) -> Self {
+        Self {
+            version: revision.id.to_string(),
+            deleted: revision.is_deleted,
+            content_length: revision.value_size.unwrap_or(0),
+            created_time: time::v1_json(revision.updated_at),
+            object_created_time: time::v1_json(revision.created_at),
         }
     }
 

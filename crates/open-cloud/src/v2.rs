@@ -13,10 +13,17 @@ use serde::ser::Serialize;
 use serde_json::value::RawValue;
 use steadfast_core::platform::{EntryState, parse_amount};
 use steadfast_core::row::Metadata;
-use steadfast_core::{JsonText, Limits, UserId};
+use steadfast_core::{EntryKey, JsonText, Limits, Scope, StoreId, UserId};
 
 use crate::error::V2Error;
 use crate::time;
+
+mod lists;
+
+pub use lists::{
+    ENTRY_COUNT_MAX, PAGE_SIZE, REVISION_COUNT_MAX, STORE_COUNT_MAX, entries_body, page_size,
+    revisions_body, snapshot_body, store_body, stores_body,
+};
 
 /// Most members of a body, known and unknown.
 pub const MEMBER_COUNT_MAX: usize = 64;
@@ -83,7 +90,7 @@ impl IncrementInput {
     }
 }
 
-fn members<'a>(body: &'a [u8], what: &str) -> Result<Members<'a>, V2Error> {
+pub(crate) fn members<'a>(body: &'a [u8], what: &str) -> Result<Members<'a>, V2Error> {
     let text = std::str::from_utf8(body).map_err(|_| V2Error::invalid("The body is not UTF-8."))?;
     serde_json::from_str(text)
         .map_err(|error| V2Error::invalid(format!("The body is not {what}: {error}.")))
@@ -119,9 +126,9 @@ fn user_ids(users: &[String], limits: &Limits) -> Result<Vec<UserId>, V2Error> {
 
 /// The members of a body that count, before their content is checked.
 #[derive(Default)]
-struct Members<'a> {
-    value: Option<&'a RawValue>,
-    amount: Option<&'a RawValue>,
+pub(crate) struct Members<'a> {
+    pub(crate) value: Option<&'a RawValue>,
+    pub(crate) amount: Option<&'a RawValue>,
     attributes: Option<&'a RawValue>,
     users: Option<Vec<String>>,
     etag: Option<String>,
@@ -230,7 +237,7 @@ pub fn entry_body(state: &EntryState) -> Result<String, NotJson> {
     let user_ids = content.map(|content| content.user_ids.as_slice()).unwrap_or_default();
     let revision = state.revision_id();
     let output = EntryOutput {
-        path: entry_path(state),
+        path: entry_path(&state.entry.store, &state.entry.scope, &state.entry.key),
         create_time: time::v2_json(state.created_at),
         revision_id: revision.as_str(),
         revision_create_time: time::v2_json(state.updated_at),
@@ -249,10 +256,13 @@ pub fn entry_body(state: &EntryState) -> Result<String, NotJson> {
 }
 
 /// The resource path, always with its scope and unescaped (client rule 25, H-06).
-fn entry_path(state: &EntryState) -> String {
-    let entry = &state.entry;
-    let (universe, store) = (entry.store.universe, &entry.store.name);
-    format!("universes/{universe}/data-stores/{store}/scopes/{}/entries/{}", entry.scope, entry.key)
+fn entry_path(store: &StoreId, scope: &Scope, key: &EntryKey) -> String {
+    format!("{}/scopes/{scope}/entries/{key}", store_path(store))
+}
+
+/// The resource path of a data store, without `cloud/v2` (Z-44).
+fn store_path(store: &StoreId) -> String {
+    format!("universes/{}/data-stores/{}", store.universe, store.name)
 }
 
 #[cfg(test)]

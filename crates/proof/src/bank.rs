@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::{data, platform};
+
 /// Who finds a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Judge {
@@ -89,11 +91,41 @@ pub enum Bug {
     FullButWritten,
     /// An increment counts on the value before the current one.
     OldValueCounted,
+    /// A batch that deletes revisions is written whatever it finds.
+    SweepUnconditional,
+    /// A deletion of a revision takes the next newer superseded one along.
+    SweepTakesNewer,
+    /// The store forgets that a revision is never thinned.
+    PinForgotten,
+    /// The store acknowledges a snapshot and does not store it.
+    SnapshotLost,
+    /// Some reads tell a time that is a day ahead.
+    ClockAhead,
+    /// The row of a data store is answered as it was read first.
+    StoreRowCached,
+    /// The store drops the reminders of what may go one day.
+    ReviewsDropped,
+    /// The removal of an ordered entry leaves no row behind.
+    RemovalLeavesNothing,
+    /// A batch that was given up is written later, whatever it finds.
+    LateWriteUnconditional,
+    /// The boards are not told of some changes.
+    NoticeMissed,
+    /// The boards are told of changes in the wrong order.
+    NoticesSwapped,
+    /// A later page of a board leaves out its first entry.
+    BoardPageSkips,
+    /// A later page of entries leaves out the first one.
+    EntriesPageSkips,
+    /// A deletion takes along the revision that it hides.
+    TombstoneDropsHistory,
+    /// A restore is stored in the place of the current revision.
+    RestoreRewinds,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 31] = [
         Self::RevisionIgnored,
         Self::AckBeforeFlush,
         Self::TimeoutAsSaved,
@@ -110,6 +142,21 @@ impl Bug {
         Self::GroupCheckedTogether,
         Self::FullButWritten,
         Self::OldValueCounted,
+        Self::SweepUnconditional,
+        Self::SweepTakesNewer,
+        Self::PinForgotten,
+        Self::SnapshotLost,
+        Self::ClockAhead,
+        Self::StoreRowCached,
+        Self::ReviewsDropped,
+        Self::RemovalLeavesNothing,
+        Self::LateWriteUnconditional,
+        Self::NoticeMissed,
+        Self::NoticesSwapped,
+        Self::BoardPageSkips,
+        Self::EntriesPageSkips,
+        Self::TombstoneDropsHistory,
+        Self::RestoreRewinds,
     ];
 
     /// Its name on the command line and in plans.
@@ -131,6 +178,21 @@ impl Bug {
             Self::GroupCheckedTogether => "group-checked-together",
             Self::FullButWritten => "full-but-written",
             Self::OldValueCounted => "old-value-counted",
+            Self::SweepUnconditional => "sweep-unconditional",
+            Self::SweepTakesNewer => "sweep-takes-newer",
+            Self::PinForgotten => "pin-forgotten",
+            Self::SnapshotLost => "snapshot-lost",
+            Self::ClockAhead => "clock-ahead",
+            Self::StoreRowCached => "store-row-cached",
+            Self::ReviewsDropped => "reviews-dropped",
+            Self::RemovalLeavesNothing => "removal-leaves-nothing",
+            Self::LateWriteUnconditional => "late-write-unconditional",
+            Self::NoticeMissed => "notice-missed",
+            Self::NoticesSwapped => "notices-swapped",
+            Self::BoardPageSkips => "board-page-skips",
+            Self::EntriesPageSkips => "entries-page-skips",
+            Self::TombstoneDropsHistory => "tombstone-drops-history",
+            Self::RestoreRewinds => "restore-rewinds",
         }
     }
 
@@ -153,14 +215,31 @@ impl Bug {
             Self::GroupCheckedTogether => "a group commit checks all batches before any write",
             Self::FullButWritten => "a store without room writes what it refuses",
             Self::OldValueCounted => "an increment counts on the value before the current one",
+            Self::SweepUnconditional => "deletions of a sweep are written without their conditions",
+            Self::SweepTakesNewer => "deleting a revision takes the next newer one along",
+            Self::PinForgotten => "the store forgets that a revision is pinned",
+            Self::SnapshotLost => "a snapshot is acknowledged and not stored",
+            Self::ClockAhead => "some reads tell a time that is a day ahead",
+            Self::StoreRowCached => "the row of a data store is read once and never again",
+            Self::ReviewsDropped => "reminders of what may go are not stored",
+            Self::RemovalLeavesNothing => "an ordered removal deletes the row for good",
+            Self::LateWriteUnconditional => "a batch that comes late is written whatever it finds",
+            Self::NoticeMissed => "the boards are not told of some changes",
+            Self::NoticesSwapped => "the boards are told of changes in the wrong order",
+            Self::BoardPageSkips => "a later page of a board leaves out its first entry",
+            Self::EntriesPageSkips => "a later page of entries leaves out the first one",
+            Self::TombstoneDropsHistory => "a deletion takes along the revision that it hides",
+            Self::RestoreRewinds => "a restore overwrites the current revision",
         }
     }
 
     /// The judges that must find it, each on its own.
     pub const fn found_by(self) -> &'static [Judge] {
         match self {
-            // What clients see of it is right nearly always: the two batches are the same one.
-            Self::GroupCheckedTogether => &[Judge::Oracle],
+            Self::GroupCheckedTogether
+            // What clients see of these is right nearly always, or in any case.
+            | Self::SweepUnconditional
+            | Self::ReviewsDropped => &[Judge::Oracle],
             Self::RevisionIgnored
             | Self::AckBeforeFlush
             | Self::TimeoutAsSaved
@@ -175,7 +254,57 @@ impl Bug {
             | Self::CorruptAsAbsent
             | Self::LostFlushUnnoticed
             | Self::FullButWritten
-            | Self::OldValueCounted => &[Judge::Oracle, Judge::History],
+            | Self::OldValueCounted
+            | Self::SweepTakesNewer
+            | Self::PinForgotten
+            | Self::SnapshotLost
+            | Self::ClockAhead
+            | Self::StoreRowCached
+            | Self::RemovalLeavesNothing
+            | Self::LateWriteUnconditional
+            | Self::NoticeMissed
+            | Self::NoticesSwapped
+            | Self::BoardPageSkips
+            | Self::EntriesPageSkips
+            | Self::TombstoneDropsHistory
+            | Self::RestoreRewinds => &[Judge::Oracle, Judge::History],
+        }
+    }
+
+    /// The scenario that it is planted in.
+    pub const fn scenario(self) -> &'static str {
+        match self {
+            Self::RevisionIgnored
+            | Self::AckBeforeFlush
+            | Self::TimeoutAsSaved
+            | Self::TimeoutAsRefused
+            | Self::ReadErrorAsAbsent
+            | Self::TombstoneForgotten
+            | Self::TornBatchVisible
+            | Self::LateApplyUnconditional
+            | Self::RefusedAfterApplied
+            | Self::StaleReadTrusted
+            | Self::StampGoesBack
+            | Self::CorruptAsAbsent
+            | Self::LostFlushUnnoticed
+            | Self::GroupCheckedTogether
+            | Self::FullButWritten
+            | Self::OldValueCounted => platform::NAME,
+            Self::SweepUnconditional
+            | Self::SweepTakesNewer
+            | Self::PinForgotten
+            | Self::SnapshotLost
+            | Self::ClockAhead
+            | Self::StoreRowCached
+            | Self::ReviewsDropped
+            | Self::RemovalLeavesNothing
+            | Self::LateWriteUnconditional
+            | Self::NoticeMissed
+            | Self::NoticesSwapped
+            | Self::BoardPageSkips
+            | Self::EntriesPageSkips
+            | Self::TombstoneDropsHistory
+            | Self::RestoreRewinds => data::NAME,
         }
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use steadfast_sim::{Faults, Plan, RunReport, Setup, Summary, Swarm, run_seeds, shrink};
 
 use crate::bank::{Bug, Judge, Judges};
-use crate::platform;
+use crate::{data, platform};
 
 /// Runs that shrinking one plan may take.
 pub const SHRINK_RUNS_MAX: u32 = 600;
@@ -18,10 +18,40 @@ pub const LINE_COUNT: usize = 60;
 pub struct Campaign {
     /// Which seeds.
     pub seeds: Range<u64>,
+    /// Of which scenarios.
+    pub scenarios: Scenarios,
     /// On how many threads.
     pub thread_count: usize,
     /// Limits that are set for every seed, by the names of their knobs.
     pub knobs: Vec<(String, u64)>,
+}
+
+/// Which scenarios are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenarios {
+    /// The first half of the seeds is of `platform`, the others are of `data`.
+    All,
+    /// One alone, by its name.
+    Only(&'static str),
+}
+
+impl Scenarios {
+    /// Those of a name on the command line.
+    pub fn parse(name: &str) -> Self {
+        let mut names = [platform::NAME, data::NAME].into_iter();
+        names.find(|scenario| *scenario == name).map_or(Self::All, Self::Only)
+    }
+
+    /// The scenario of a seed of a run of them.
+    fn of(self, seed: u64, seeds: &Range<u64>) -> &'static str {
+        match self {
+            Self::Only(scenario) => scenario,
+            Self::All if seed - seeds.start < (seeds.end - seeds.start).div_ceil(2) => {
+                platform::NAME
+            }
+            Self::All => data::NAME,
+        }
+    }
 }
 
 impl Campaign {
@@ -43,20 +73,29 @@ impl Campaign {
         observe: impl Fn(&RunReport) + Sync,
     ) -> Summary {
         run_seeds(self.seeds.clone(), self.thread_count, |seed| {
-            let mut plan = Plan::new(platform::NAME, seed);
+            let scenario = bug.map_or_else(|| self.scenarios.of(seed, &self.seeds), Bug::scenario);
+            let mut plan = Plan::new(scenario, seed);
             plan.planted_bug = bug.map(|bug| bug.name().to_owned());
             plan.knobs.extend(self.knobs.iter().map(|(name, value)| (name.clone().into(), *value)));
             let setup = Setup::with_faults(Faults::drawing(plan, Swarm::default()));
-            let report = platform::simulate(setup, judges);
+            let report = simulate(scenario, setup, judges);
             observe(&report);
             report
         })
     }
 }
 
+fn simulate(scenario: &str, setup: Setup, judges: Judges) -> RunReport {
+    match scenario {
+        data::NAME => data::simulate(setup, judges),
+        _ => platform::simulate(setup, judges),
+    }
+}
+
 /// Runs a plan again, keeping the last lines of its trace.
 pub fn replay(plan: Plan, judges: Judges, line_count: usize) -> RunReport {
-    platform::simulate(Setup::replaying(plan).keeping_lines(line_count), judges)
+    let scenario = plan.scenario.clone();
+    simulate(&scenario, Setup::replaying(plan).keeping_lines(line_count), judges)
 }
 
 /// The smallest plan that still fails before these judges.

@@ -5,8 +5,9 @@
 //! knows every row at every moment, and a checker that knows what clients saw. Bugs planted in
 //! the world's driver and store test the judges themselves.
 //!
-//! Read [`platform`] for a scenario, [`history`] for the rules, [`bank`] for the planted bugs,
-//! [`campaign`] for runs over many seeds.
+//! Read [`platform`] for one entry at a time in every storm, [`data`] for everything that data stores
+//! do in weeks, [`history`] for the rules, [`bank`] for the planted bugs, [`campaign`] for runs over
+//! many seeds.
 //!
 //! ```
 //! use steadfast_proof::{Bug, Judges, platform};
@@ -22,6 +23,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod data;
 pub mod platform;
 
 pub mod history;

@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
-use steadfast_proof::campaign::{self, Campaign, LINE_COUNT};
-use steadfast_proof::{Bug, Judges, platform};
+use steadfast_proof::campaign::{self, Campaign, LINE_COUNT, Scenarios};
+use steadfast_proof::{Bug, Judges, data, platform};
 use steadfast_sim::{Plan, RunReport, Summary};
 
 /// Seeds from which on every mark must be met.
@@ -46,7 +46,7 @@ struct Arguments {
     #[arg(long)]
     trace: bool,
     /// Which scenario is run.
-    #[arg(long, default_value = platform::NAME, value_parser = [platform::NAME])]
+    #[arg(long, default_value = "all", value_parser = [platform::NAME, data::NAME, "all"])]
     scenario: String,
     /// Where plans of failing runs are written.
     #[arg(long, default_value = "target/proof")]
@@ -83,6 +83,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let strict = arguments.strict_repeats.then(|| (platform::STRICT_REPEATS_KNOB.to_owned(), 1));
     let campaign = Campaign {
         seeds: arguments.first_seed..last,
+        scenarios: Scenarios::parse(&arguments.scenario),
         thread_count: arguments.threads.unwrap_or(cores),
         knobs: strict.into_iter().collect(),
     };

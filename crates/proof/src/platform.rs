@@ -432,7 +432,11 @@ fn entry_id(index: u64) -> EntryId {
 /// Adds what is on the disk at the end.
 fn fill(history: &mut EntryHistory, rows: &Rows, id: &EntryId) {
     history.current = state_of(&rows.get(&RowKey::Entry(id.clone())));
-    let range = RowRange::Revisions { entry: id.clone(), before: None };
+    let range = RowRange::Revisions {
+        entry: id.clone(),
+        order: steadfast_core::Order::Descending,
+        beyond: None,
+    };
     let revisions = rows.scan(&range, usize::MAX).rows;
     history.revisions = revisions.iter().rev().filter_map(state_of).collect();
 }

@@ -24,6 +24,8 @@ pub(crate) enum Edge {
     UriTooLong,
     /// There are too many headers, or they are too large.
     HeadTooLarge,
+    /// The id of the write cannot be read, or stands there twice.
+    WriteId,
     /// The body was not read.
     Body(BodyError),
     /// Something failed that has a kind.
@@ -37,8 +39,8 @@ impl Edge {
             (Self::Unauthenticated, _) => invalid_api_key().into(),
             (Self::NoRoute, _) => no_such_route().into(),
             (_, Surface::V1) => self.v1().reply().into(),
-            (_, Surface::V2) => self.v2().reply().into(),
-            (_, Surface::Admin | Surface::Public) => self.ours(),
+            (_, Surface::V2 | Surface::Ordered | Surface::Messages) => self.v2().reply().into(),
+            (_, Surface::Own | Surface::Admin | Surface::Public) => self.ours(),
         }
     }
 
@@ -50,6 +52,7 @@ impl Edge {
             | Self::NoRoute
             | Self::UriTooLong
             | Self::HeadTooLarge
+            | Self::WriteId
             | Self::Body(_) => {
                 V1Error { message: self.text().into(), ..mapping::v1_kind(self.kind()) }
             }
@@ -64,6 +67,7 @@ impl Edge {
             | Self::NoRoute
             | Self::UriTooLong
             | Self::HeadTooLarge
+            | Self::WriteId
             | Self::Body(_) => {
                 V2Error { message: self.text().into(), ..mapping::v2_kind(self.kind()) }
             }
@@ -75,6 +79,7 @@ impl Edge {
         let (status, code) = match self {
             Self::UriTooLong => (414, "UriTooLong"),
             Self::HeadTooLarge => (431, "HeadersTooLarge"),
+            Self::WriteId => (400, "InvalidWriteId"),
             Self::Body(BodyError::TooLarge) => (413, "BodyTooLarge"),
             Self::Body(BodyError::Slow) => (408, "BodyTimeout"),
             Self::Body(BodyError::Cut) => (400, "BodyCut"),
@@ -92,6 +97,7 @@ impl Edge {
             Self::Body(BodyError::NoMemory) => ErrorKind::Exhausted,
             Self::UriTooLong
             | Self::HeadTooLarge
+            | Self::WriteId
             | Self::Body(BodyError::TooLarge | BodyError::Cut | BodyError::Slow) => {
                 ErrorKind::Invalid
             }
@@ -105,6 +111,7 @@ impl Edge {
             Self::NoRoute => "NotFound",
             Self::UriTooLong => "The path and query are too long.",
             Self::HeadTooLarge => "The headers are too many or too large.",
+            Self::WriteId => "`steadfast-write-id` is not 32 hexadecimal digits, or stands twice.",
             Self::Body(BodyError::TooLarge) => "The body is too large.",
             Self::Body(BodyError::Cut) => "The body ended early.",
             Self::Body(BodyError::Slow) => "The body took too long.",

@@ -5,8 +5,9 @@
 //!
 //! ```text
 //!   socket ─► connection ─► service ─► route ─► auth ─► v1 | v2 ─► throttle ─► steadfast
-//!             caps and      panic      which     who     | admin     budgets
-//!             time-outs     boundary   call              one call each
+//!             caps and      panic      which     who     | ordered   budgets
+//!             time-outs     boundary   call              | data
+//!                                                        | admin: one call each
 //! ```
 //!
 //! Read the modules in that order. What the wire looks like is in `steadfast-open-cloud`; which
@@ -35,7 +36,11 @@ mod service;
 mod throttle;
 
 mod admin;
+mod data;
 mod health;
+mod lists;
+mod ordered;
+mod unbuilt;
 mod v1;
 mod v2;
 

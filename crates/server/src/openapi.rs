@@ -76,12 +76,14 @@ fn description(Sizes { limits, config }: Sizes<'_>) -> String {
     let (uri_size_max, head_size_max) = (config.uri_size_max, config.head_size_max);
     let header_count_max = config.header_count_max;
     format!(
-        "The entry calls of Open Cloud v1 and v2, and Steadfast's own administration.\n\n\
+        "The calls of Open Cloud v1 and v2 on data, and Steadfast's own on data and for \
+         administration.\n\n\
          Lengths are bytes of UTF-8; `maxLength` counts characters and is the outer bound. A value \
          has at most {value_size_max} bytes, a body that carries one at most {body_size_max}, a \
          path with its query at most {uri_size_max}, a head at most {head_size_max} and \
          {header_count_max} headers.\n\n\
-         A path or method that is not listed answers 404, below `/datastores`, `/cloud` and \
+         A path or method that is not listed answers 404, below `/datastores`, `/cloud`, \
+         `/ordered-data-stores`, `/messaging-service`, `/steadfast/v1/universes` and \
          `/steadfast/v1/admin` only with a valid key, without one 401. What is not HTTP, or has a \
          head far over the limits, is answered with 400, 414 or 431 and an empty body, or by \
          closing the connection.\n\n\
@@ -91,8 +93,10 @@ fn description(Sizes { limits, config }: Sizes<'_>) -> String {
 
 fn tags() -> Value {
     json!([
-        {"name": "v1", "description": "Entries as Open Cloud v1 has them: the value is the body."},
-        {"name": "v2", "description": "Entries as Open Cloud v2 has them: resources in JSON."},
+        {"name": "v1", "description": "Data stores as Open Cloud v1 has them: the value is the body."},
+        {"name": "v2", "description": "Data stores as Open Cloud v2 has them: resources in JSON."},
+        {"name": "data", "description": "Our own calls on data: places, restores, history."},
+        {"name": "unbuilt", "description": "Calls of the live service that are known and not built."},
         {"name": "admin", "description": "Keys and status, for the scope `steadfast.admin`."},
         {"name": "public", "description": "Open to everybody who reaches the address."},
     ])

@@ -51,6 +51,11 @@ impl Reply {
         Self::new(StatusCode::NO_CONTENT, None, Bytes::new())
     }
 
+    /// 200 without a body: done, where 204 is not expected (client rule 17).
+    pub(crate) fn empty() -> Self {
+        Self::new(StatusCode::OK, None, Bytes::new())
+    }
+
     fn new(status: StatusCode, content_type: Option<HeaderValue>, body: Bytes) -> Self {
         Self { status, content_type, headers: Vec::new(), body, rate: None }
     }
@@ -89,6 +94,11 @@ impl Reply {
 
     pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// Bytes of the body.
+    pub(crate) fn body_size(&self) -> usize {
+        self.body.len()
     }
 
     /// The answer as the HTTP library takes it.

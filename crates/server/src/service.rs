@@ -13,13 +13,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, Version, header};
+use http::{Method, Request, Response, Version, header};
 use http_body_util::Full;
 use hyper::body::Body;
 use steadfast::Steadfast;
-use steadfast_core::ErrorKind;
 use steadfast_core::budget::{Door, Family};
+use steadfast_core::key::ApiKey;
 use steadfast_core::platform::{EntryState, PlatformError};
+use steadfast_core::{ApiKeyId, ErrorKind, WriteId};
+use steadfast_open_cloud::write_id::{self, WRITE_ID};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
@@ -31,7 +33,7 @@ use crate::metrics::{self, Counted};
 use crate::reply::Reply;
 use crate::route::{Call, Surface, method_name};
 use crate::throttle::{Metered, Throttle};
-use crate::{admin, auth, health, openapi, v1, v2};
+use crate::{admin, auth, data, health, openapi, ordered, unbuilt, v1, v2};
 
 /// What all requests share.
 pub(crate) struct App {
@@ -127,8 +129,17 @@ impl App {
         deadline: Instant,
     ) -> Result<EntryState, PlatformError> {
         let write_id = request.write_id();
-        let answer = timeout_at(deadline, self.steadfast.execute(request)).await;
-        let answer = answer.unwrap_or_else(|_| {
+        self.wait_for(self.steadfast.execute(request), write_id, deadline).await
+    }
+
+    /// Waits for an answer of the store until the deadline, if it writes with the id of its write.
+    pub(crate) async fn wait_for<T>(
+        &self,
+        answer: impl Future<Output = Result<T, PlatformError>>,
+        write_id: Option<WriteId>,
+        deadline: Instant,
+    ) -> Result<T, PlatformError> {
+        let answer = timeout_at(deadline, answer).await.unwrap_or_else(|_| {
             let reason = "no answer in time".into();
             Err(write_id.map_or(PlatformError::Unavailable { reason }, |write_id| {
                 PlatformError::OutcomeUnknown { write_id }
@@ -204,21 +215,62 @@ where
     if !surface.needs_key() {
         return Edge::NoRoute.reply(surface);
     }
-    let (id, key) = match auth::authenticate(app, &parts.headers).await {
-        Ok(found) => found,
-        Err(edge) => return edge.reply(surface),
+    match auth::authenticate(app, &parts.headers).await {
+        Ok((id, key)) => answer_with_key(app, (id, &key), parts, call, body).await,
+        Err(edge) => Err(edge),
+    }
+    .unwrap_or_else(|edge| edge.reply(surface))
+}
+
+/// Answers a call of somebody who is known.
+async fn answer_with_key<B>(
+    app: &App,
+    (id, key): (ApiKeyId, &ApiKey),
+    parts: &Parts,
+    call: Call<'_>,
+    body: &mut Incoming<B>,
+) -> Result<Reply, Edge>
+where
+    B: Body<Data = Bytes> + Send + Unpin,
+{
+    let metered = |door, family| {
+        let (surface, write_id) = (Surface::of(parts.uri.path()), sent_write_id(parts)?);
+        Ok(Metered::new(app, id, door, family).on(surface, write_id))
     };
-    match call {
+    Ok(match call {
         Call::V1(call) => {
-            let app = Metered::new(app, id, Door::V1, Family::Standard);
-            app.settle(v1::answer(&app, &key, parts, call, body).await)
+            let app = metered(Door::V1, Family::Standard)?;
+            app.settle(v1::answer(&app, key, parts, call, body).await)
         }
         Call::V2(call) => {
-            let app = Metered::new(app, id, Door::V2, Family::Standard);
-            app.settle(v2::answer(&app, &key, parts, call, body).await)
+            let app = metered(call.door(), Family::Standard)?;
+            app.settle(v2::answer(&app, key, parts, call, body).await)
         }
-        Call::Admin(call) => admin::answer(app, &key, parts, call, body).await,
-        Call::Public(_) | Call::None => Edge::NoRoute.reply(surface),
+        Call::Ordered(call) => {
+            let app = metered(call.door(), Family::Ordered)?;
+            app.settle(ordered::answer(&app, key, parts, call, body).await)
+        }
+        Call::Data(call) => {
+            let app = metered(Door::V2, call.family())?;
+            app.settle(data::answer(&app, key, parts, call, body).await)
+        }
+        Call::Unbuilt(route) => unbuilt::answer(route),
+        Call::Admin(call) => admin::answer(app, key, parts, call, body).await,
+        Call::Public(_) | Call::None => return Err(Edge::NoRoute),
+    })
+}
+
+/// The id that a client gave to its write. Reads have none, and what they send is ignored.
+fn sent_write_id(parts: &Parts) -> Result<Option<WriteId>, Edge> {
+    if parts.method == Method::GET {
+        return Ok(None);
+    }
+    let mut values = parts.headers.get_all(WRITE_ID).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => write_id::parse(value.as_bytes()).map(Some).ok_or(Edge::WriteId),
+        // With several, nobody could say which one counts.
+        (Some(_), Some(_)) => Err(Edge::WriteId),
     }
 }
 

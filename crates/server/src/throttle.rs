@@ -2,7 +2,8 @@
 //!
 //! A write is charged when it is handed to the store, whatever comes of it: its size is known. A read
 //! is charged when its answer is ready, because only then its size is; before it, it is checked
-//! whether the smallest one would be granted. What is refused as wrong or not allowed costs nothing.
+//! whether the smallest one would be granted. A list is a read, as large as its body. What is refused
+//! as wrong or not allowed costs nothing.
 //!
 //! ```text
 //!   write   charge ─► store ─► answer
@@ -11,20 +12,25 @@
 //!
 //! Which pools there are and what they hold is decided in `steadfast-core`'s `budget`.
 
+use std::future::Future;
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use steadfast::Steadfast;
 use steadfast_core::budget::{Budgets, Demand, Denial, Door, Family, Kind, Standing};
 use steadfast_core::platform::{EntryState, PlatformError, Request};
-use steadfast_core::{ApiKeyId, EntryId, ErrorKind, Limits, Now, UniverseId};
+use steadfast_core::{ApiKeyId, EntryId, ErrorKind, Limits, Now, UniverseId, WriteId};
 use steadfast_open_cloud::mapping;
 use tokio::time::Instant;
 
 use crate::config::{BudgetClock, Config};
+use crate::data;
 use crate::metrics;
 use crate::reply::Reply;
 use crate::route::Surface;
 use crate::service::App;
+
+mod own;
 
 /// The budgets of a server whose limits have rates.
 #[derive(Debug)]
@@ -47,7 +53,8 @@ impl Throttle {
         match surface {
             Surface::V1 => reply.or_standing(|| self.unused(Door::V1)),
             Surface::V2 => reply.or_standing(|| self.unused(Door::V2)),
-            Surface::Admin | Surface::Public => reply,
+            Surface::Ordered => reply.or_standing(|| self.lock().unused(Door::V1, Family::Ordered)),
+            Surface::Messages | Surface::Own | Surface::Admin | Surface::Public => reply,
         }
     }
 
@@ -84,6 +91,8 @@ pub(crate) struct Metered<'a> {
     owner: ApiKeyId,
     door: Door,
     family: Family,
+    surface: Surface,
+    write_id: Option<WriteId>,
     used: Mutex<Used>,
 }
 
@@ -99,7 +108,19 @@ struct Used {
 impl<'a> Metered<'a> {
     /// A request with this key.
     pub(crate) fn new(app: &'a App, owner: ApiKeyId, door: Door, family: Family) -> Self {
-        Self { app, owner, door, family, used: Mutex::default() }
+        let (surface, write_id, used) = (Surface::V2, None, Mutex::default());
+        Self { app, owner, door, family, surface, write_id, used }
+    }
+
+    /// The same, refused in the words of a surface, and with the id of its write if the client
+    /// named it.
+    pub(crate) fn on(self, surface: Surface, write_id: Option<WriteId>) -> Self {
+        Self { surface, write_id, ..self }
+    }
+
+    /// The id of the one write that the request makes.
+    pub(crate) fn write_id(&self) -> WriteId {
+        self.write_id.unwrap_or_else(|| self.steadfast().new_write_id())
     }
 
     /// Hands a request to the store, within its budgets.
@@ -118,8 +139,11 @@ impl<'a> Metered<'a> {
             Request::Set(set) => {
                 self.charge(throttle, &[demand(Kind::Write, set.content.value.size())])?;
             }
-            // The sum is as long as a number is, and is known only once it is written.
-            Request::Increment(_) => self.charge(throttle, &[demand(Kind::Write, 0)])?,
+            // What is written again is known only once it was read, and a sum, which is as long as a
+            // number is, once it is written.
+            Request::Restore(_) | Request::Increment(_) => {
+                self.charge(throttle, &[demand(Kind::Write, 0)])?;
+            }
             Request::Remove(_) => self.charge(throttle, &[demand(Kind::Remove, 0)])?,
             Request::Get(_) => {
                 self.check(throttle, demand(Kind::Read, 0))?;
@@ -138,10 +162,55 @@ impl<'a> Metered<'a> {
         self.app.execute(request, deadline).await
     }
 
+    /// Hands a list to the store, within its budgets; the entry is the one whose revisions it lists.
+    pub(crate) async fn list<T, F>(
+        &self,
+        universe: UniverseId,
+        entry: Option<EntryId>,
+        list: impl FnOnce(Steadfast) -> F,
+    ) -> Result<T, PlatformError>
+    where
+        F: Future<Output = Result<T, PlatformError>>,
+    {
+        // Its size is known once its body is written: `settle` says it.
+        let demand = self.demand(Kind::List, universe, entry, 0);
+        if let Some(throttle) = self.app.throttle() {
+            self.check(throttle, demand.clone())?;
+        }
+        let (list, deadline) = (list(self.app.steadfast().clone()), self.app.deadline());
+        let answer = self.app.wait_for(list, None, deadline).await;
+        let was_looked_up = match &answer {
+            Ok(_) => true,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
+        if was_looked_up && self.app.throttle().is_some() {
+            self.used().reads.push(demand);
+        }
+        answer
+    }
+
+    /// Hands a change of a data store or a universe as a whole to the store, within its budgets.
+    pub(crate) async fn change<T, F>(
+        &self,
+        (kind, universe, write_id): (Kind, UniverseId, WriteId),
+        change: impl FnOnce(Steadfast) -> F,
+    ) -> Result<T, PlatformError>
+    where
+        F: Future<Output = Result<T, PlatformError>>,
+    {
+        if let Some(throttle) = self.app.throttle() {
+            self.charge(throttle, &[self.demand(kind, universe, None, 0)])?;
+        }
+        let (change, deadline) = (change(self.app.steadfast().clone()), self.app.deadline());
+        self.app.wait_for(change, Some(write_id), deadline).await
+    }
+
     /// The last step of a request: charges for what it read, and says where its key stands.
     pub(crate) fn settle(&self, reply: Reply) -> Reply {
         let Some(throttle) = self.app.throttle() else { return reply };
-        let reads = std::mem::take(&mut self.used().reads);
+        let mut reads = std::mem::take(&mut self.used().reads);
+        let size = u64::try_from(reply.body_size()).unwrap_or(u64::MAX);
+        reads.iter_mut().filter(|read| read.kind == Kind::List).for_each(|read| read.size = size);
         let settled = if reads.is_empty() { Ok(()) } else { self.charge(throttle, &reads) };
         let reply = settled.map_or_else(|error| self.refusal(&error), |()| reply);
         // A copy, so that the lock is free again.
@@ -158,9 +227,14 @@ impl<'a> Metered<'a> {
     }
 
     fn refusal(&self, error: &PlatformError) -> Reply {
-        match self.door {
-            Door::V1 => mapping::v1(error).reply().into(),
-            Door::V2 => mapping::v2(error).reply().into(),
+        match self.surface {
+            Surface::V1 => mapping::v1(error).reply().into(),
+            Surface::Own => data::refusal(error),
+            Surface::V2
+            | Surface::Ordered
+            | Surface::Messages
+            | Surface::Admin
+            | Surface::Public => mapping::v2(error).reply().into(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Open Cloud v1: get, set, increment and delete one entry (H-82 to H-85, H-90 to H-101).
+//! Open Cloud v1: get, set, increment and delete one entry and read its versions (H-82 to H-85,
+//! H-87, H-90 to H-101), and beside it lists.
 
 use std::sync::Arc;
 
@@ -6,18 +7,20 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use hyper::body::Body;
-use steadfast_core::id::NameError;
+use steadfast_core::id::{DEFAULT_SCOPE, NameError};
 use steadfast_core::key::{ApiKey, KeyScope};
 use steadfast_core::platform::{
     EntryState, Get, Increment, Permit, PlatformError, Remove, Request, RevisionId, Set, When,
     Which,
 };
 use steadfast_core::row::{Content, Metadata};
-use steadfast_core::{EntryId, EntryKey, JsonText, Limits, Scope, StoreId, StoreName, UserId};
+use steadfast_core::{
+    EntryId, EntryKey, JsonText, Limits, Scope, StoreId, StoreName, UniverseId, UserId,
+};
 use steadfast_open_cloud::path::parse_universe;
 use steadfast_open_cloud::v1::{
     ATTRIBUTES, CONTENT_MD5, EntryVersion, USER_IDS, amount, attributes, check_md5, entry_headers,
-    user_ids,
+    user_ids, version_id,
 };
 use steadfast_open_cloud::{Query, QueryError, V1Code, V1Error, mapping};
 
@@ -27,6 +30,8 @@ use crate::reply::Reply;
 use crate::route::V1Call;
 use crate::service::is_json;
 use crate::throttle::Metered;
+
+mod lists;
 
 /// Answers a call of v1.
 pub(crate) async fn answer<B>(
@@ -41,6 +46,10 @@ where
 {
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let answer = match call {
+        V1Call::Stores { universe } => lists::stores(app, key, universe, &query).await,
+        V1Call::Entries { universe } => lists::entries(app, key, universe, &query).await,
+        V1Call::Versions { universe } => lists::versions(app, key, universe, &query).await,
+        V1Call::Version { universe } => version(app, key, universe, &query).await,
         V1Call::Get { universe } => get(app, key, universe, &query).await,
         V1Call::Set { universe } => set(app, key, universe, &query, parts, body).await,
         V1Call::Increment { universe } => increment(app, key, universe, &query, parts).await,
@@ -57,7 +66,23 @@ async fn get(
 ) -> Result<Reply, V1Error> {
     let entry = read_entry(universe, query, app.steadfast().limits())?;
     require(key, KeyScope::EntryRead, &entry.store)?;
-    let request = Request::Get(Get { entry, which: Which::Current });
+    show(app, entry, Which::Current).await
+}
+
+/// Reads a version of an entry. One that is a deletion holds nothing to show (V-20).
+async fn version(
+    app: &Metered<'_>,
+    key: &ApiKey,
+    universe: &str,
+    query: &Query,
+) -> Result<Reply, V1Error> {
+    let entry = read_entry(universe, query, app.steadfast().limits())?;
+    require(key, KeyScope::RevisionRead, &entry.store)?;
+    show(app, entry, Which::Revision(version_id(query)?)).await
+}
+
+async fn show(app: &Metered<'_>, entry: EntryId, which: Which) -> Result<Reply, V1Error> {
+    let request = Request::Get(Get { entry, which });
     let state = app.execute(request, app.deadline()).await.map_err(|error| mapping::v1(&error))?;
     Ok(value(StatusCode::OK, &state).unwrap_or_else(|| not_found(&state).reply().into()))
 }
@@ -93,7 +118,7 @@ where
     let _held = read.into_held();
     let may_read = key.allows_in(KeyScope::EntryRead, &entry.store);
     let content = Arc::new(Content { value, user_ids, metadata });
-    let write_id = app.steadfast().new_write_id();
+    let write_id = app.write_id();
     let request = Request::Set(Set { entry, content, when, permit, write_id });
     match app.execute(request, app.deadline()).await {
         Ok(state) => Ok(Reply::json(StatusCode::OK, EntryVersion::of(&state).body())),
@@ -115,7 +140,7 @@ async fn increment(
     let permit = permit(key, &entry.store)?;
     let by = amount(query.get("incrementBy").map_err(|error| invalid(&error))?)?;
     let (user_ids, metadata) = read_tags(&parts.headers, limits)?;
-    let write_id = app.steadfast().new_write_id();
+    let write_id = app.write_id();
     let increment = Increment { entry, by, user_ids, metadata, permit, write_id };
     let request = Request::Increment(increment);
     let state = app.execute(request, app.deadline()).await.map_err(|error| mapping::v1(&error))?;
@@ -130,7 +155,7 @@ async fn delete(
 ) -> Result<Reply, V1Error> {
     let entry = read_entry(universe, query, app.steadfast().limits())?;
     require(key, KeyScope::EntryDelete, &entry.store)?;
-    let write_id = app.steadfast().new_write_id();
+    let write_id = app.write_id();
     let request = Request::Remove(Remove { entry, matches: None, write_id });
     app.execute(request, app.deadline()).await.map_err(|error| mapping::v1(&error))?;
     Ok(Reply::no_content())
@@ -184,31 +209,51 @@ fn permit(key: &ApiKey, store: &StoreId) -> Result<Permit, V1Error> {
 
 /// The entry that the parameters name.
 fn read_entry(universe: &str, query: &Query, limits: &Limits) -> Result<EntryId, V1Error> {
-    let name_error = |code| move |error: NameError| V1Error::new(code, error.to_string());
-    let query_error = |code| move |error: QueryError| V1Error::new(code, error.to_string());
-    let universe = parse_universe(universe).ok_or_else(|| {
-        V1Error::new(V1Code::InvalidUniverseId, "The universe id is not a number.")
-    })?;
-    let code = V1Code::InvalidDataStoreName;
-    let name = query.get("datastoreName").map_err(query_error(code))?.unwrap_or_default();
-    let name = StoreName::parse(name, limits).map_err(name_error(code))?;
-
-    let code = V1Code::InvalidDataStoreScope;
-    let scope = query.get("scope").map_err(query_error(code))?;
-    let all_scopes = query.flag("allScopes").map_err(query_error(code))?;
-    if all_scopes && scope.is_some() {
-        let message = "`scope` and `allScopes` cannot both be given.";
-        return Err(V1Error::new(code, message));
-    }
-    let scope = match scope {
-        None => Scope::global(),
-        Some(scope) => Scope::parse(scope, limits).map_err(name_error(code))?,
-    };
-
+    let store = read_store(universe, query, limits)?;
+    // `allScopes` says nothing where one entry is named.
+    let scope = read_scope(query, limits)?.unwrap_or_else(Scope::global);
     let code = V1Code::InvalidEntryKey;
     let key = query.get("entryKey").map_err(query_error(code))?.unwrap_or_default();
     let key = EntryKey::parse(key, limits).map_err(name_error(code))?;
-    Ok(EntryId { store: StoreId { universe, name }, scope, key })
+    Ok(EntryId { store, scope, key })
+}
+
+/// The data store that the path and the parameters name.
+fn read_store(universe: &str, query: &Query, limits: &Limits) -> Result<StoreId, V1Error> {
+    let universe = read_universe(universe)?;
+    let code = V1Code::InvalidDataStoreName;
+    let name = query.get("datastoreName").map_err(query_error(code))?.unwrap_or_default();
+    let name = StoreName::parse(name, limits).map_err(name_error(code))?;
+    Ok(StoreId { universe, name })
+}
+
+fn read_universe(universe: &str) -> Result<UniverseId, V1Error> {
+    parse_universe(universe)
+        .ok_or_else(|| V1Error::new(V1Code::InvalidUniverseId, "The universe id is not a number."))
+}
+
+/// The scope that the parameters name, `global` if they name none; nothing for all scopes (H-96).
+/// rbxcloud sends `global` with both: there it says nothing.
+fn read_scope(query: &Query, limits: &Limits) -> Result<Option<Scope>, V1Error> {
+    let code = V1Code::InvalidDataStoreScope;
+    let scope = query.get("scope").map_err(query_error(code))?;
+    match (scope, query.flag("allScopes").map_err(query_error(code))?) {
+        (Some(scope), true) if scope != DEFAULT_SCOPE => {
+            let message = "`scope` and `allScopes` cannot both be given.";
+            Err(V1Error::new(code, message))
+        }
+        (_, true) => Ok(None),
+        (None, false) => Ok(Some(Scope::global())),
+        (Some(scope), false) => Scope::parse(scope, limits).map(Some).map_err(name_error(code)),
+    }
+}
+
+fn name_error(code: V1Code) -> impl Fn(NameError) -> V1Error {
+    move |error| V1Error::new(code, error.to_string())
+}
+
+fn query_error(code: V1Code) -> impl Fn(QueryError) -> V1Error {
+    move |error| V1Error::new(code, error.to_string())
 }
 
 /// What must hold of the entry (H-94, H-95).

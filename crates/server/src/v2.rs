@@ -1,4 +1,5 @@
-//! Open Cloud v2: create, get, update, increment and delete one entry (H-35 to H-42, H-45).
+//! Open Cloud v2: create, get, update, increment and delete one entry (H-35 to H-42, H-45), and
+//! beside it lists and data stores as a whole.
 
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use steadfast_core::platform::{
     EntryState, Get, Increment, Permit, PlatformError, Remove, Request, RevisionId, Set, When,
 };
 use steadfast_core::row::Content;
-use steadfast_core::{EntryId, EntryKey, ErrorKind, StoreId};
-use steadfast_open_cloud::path::{EntrySegment, Parent};
+use steadfast_core::{EntryId, EntryKey, ErrorKind, StoreId, UniverseId};
+use steadfast_open_cloud::path::{EntrySegment, Parent, parse_universe};
 use steadfast_open_cloud::v2::{EntryInput, IncrementInput, entry_body};
 use steadfast_open_cloud::{PathError, Query, V2Code, V2Error, mapping};
 use tracing::error;
@@ -23,6 +24,9 @@ use crate::reply::Reply;
 use crate::route::V2Call;
 use crate::service::is_json;
 use crate::throttle::Metered;
+
+mod lists;
+mod stores;
 
 /// Answers a call of v2.
 pub(crate) async fn answer<B>(
@@ -37,6 +41,14 @@ where
 {
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let answer = match call {
+        V2Call::Stores { universe } => lists::stores(app, key, universe, &query).await,
+        V2Call::Snapshot { universe } => stores::snapshot(app, key, universe).await,
+        V2Call::StoreDelete(segment) => stores::delete(app, key, segment).await,
+        V2Call::StoreUndelete(segment) => stores::undelete(app, key, segment).await,
+        V2Call::Entries(parent) => lists::entries(app, key, parent, &query).await,
+        V2Call::Revisions(parent, segment) => {
+            lists::revisions(app, key, (parent, segment), &query).await
+        }
         V2Call::Create(parent) => create(app, key, parent, &query, parts, body).await,
         V2Call::Get(parent, segment) => get(app, key, parent, segment).await,
         V2Call::Update(parent, segment) => {
@@ -155,7 +167,7 @@ where
         IncrementInput::parse(read.bytes(), limits)?;
     let create_store = key.allows_in(KeyScope::StoreCreate, &store);
     let permit = Permit { create_store, create: true, update: true };
-    let (entry, write_id) = (EntryId { store, scope, key: id }, app.steadfast().new_write_id());
+    let (entry, write_id) = (EntryId { store, scope, key: id }, app.write_id());
     let increment = Increment { entry, by: amount, user_ids, metadata, permit, write_id };
     let request = Request::Increment(increment);
     let state = app.execute(request, app.deadline()).await.map_err(|error| mapping::v2(&error))?;
@@ -174,7 +186,7 @@ async fn delete(
     require(key, KeyScope::EntryDelete, &store)?;
     let entry = EntryId { store, scope, key: segment.literal(limits)? };
     let matches = query.get("etag")?.map(RevisionId::from_client);
-    let write_id = app.steadfast().new_write_id();
+    let write_id = app.write_id();
     let request = Request::Remove(Remove { entry, matches, write_id });
     app.execute(request, app.deadline()).await.map_err(|error| mapping::v2(&error))?;
     Ok(Reply::json(StatusCode::OK, "{}".to_owned()))
@@ -216,7 +228,7 @@ async fn write(
 ) -> Result<Reply, V2Error> {
     let EntryInput { value, user_ids, metadata, etag: _ } = input;
     let content = Arc::new(Content { value, user_ids, metadata });
-    let write_id = app.steadfast().new_write_id();
+    let write_id = app.write_id();
     let request = Request::Set(Set { entry, content, when, permit, write_id });
     let state = app.execute(request, app.deadline()).await.map_err(|error| mapping::v2(&error))?;
     show(&state)
@@ -235,4 +247,15 @@ fn require(key: &ApiKey, scope: KeyScope, store: &StoreId) -> Result<(), V2Error
         return Ok(());
     }
     Err(mapping::v2(&PlatformError::Denied { scope }))
+}
+
+fn require_in_universe(key: &ApiKey, scope: KeyScope, universe: UniverseId) -> Result<(), V2Error> {
+    if key.allows_in_universe(scope, universe) {
+        return Ok(());
+    }
+    Err(mapping::v2(&PlatformError::Denied { scope }))
+}
+
+fn read_universe(universe: &str) -> Result<UniverseId, V2Error> {
+    Ok(parse_universe(universe).ok_or(PathError::Universe)?)
 }

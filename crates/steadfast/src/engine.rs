@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use steadfast_core::platform::Settings;
 use steadfast_core::{ErrorKind, Limits, Timestamp};
 use steadfast_storage_redb as redb;
 
@@ -11,19 +13,36 @@ use steadfast_storage_redb as redb;
 pub struct Options {
     /// What requests may hold: [`Limits::native`] unless set.
     pub limits: Limits,
+    /// What data stores do where the live service leaves it open, and which revisions they keep:
+    /// [`Settings::native`] unless set.
+    pub settings: Settings,
+    /// How often the store looks for rows of revisions and entries that are not there any more, and
+    /// removes them: every minute unless set, never if nothing. What is there does not depend on
+    /// it, only how much room the rest takes. [`Steadfast::sweep`](crate::Steadfast::sweep) does it
+    /// by hand.
+    pub sweep_every: Option<Duration>,
     /// The clock that stamps rows. The system's unless set; a clock that goes back is overruled.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limits: Limits::native(), clock: Arc::new(redb::system_clock) }
+        Self {
+            limits: Limits::native(),
+            settings: Settings::native(),
+            sweep_every: Some(Duration::from_mins(1)),
+            clock: Arc::new(redb::system_clock),
+        }
     }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("limits", &self.limits)
+            .field("settings", &self.settings)
+            .field("sweep_every", &self.sweep_every)
+            .finish_non_exhaustive()
     }
 }
 

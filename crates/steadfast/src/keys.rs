@@ -259,9 +259,12 @@ impl ApiKeys {
         match reply.rows.into_iter().next() {
             Some(Found::Row(row)) => match row.body.clone() {
                 RowBody::ApiKey(key) => Ok(Some((row, key))),
-                RowBody::Store(_) | RowBody::Entry(_) | RowBody::Revision(_) => {
-                    Err(KeyError::Corrupt { id })
-                }
+                RowBody::Store(_)
+                | RowBody::Entry(_)
+                | RowBody::Revision(_)
+                | RowBody::Universe(_)
+                | RowBody::Ordered(_)
+                | RowBody::Review => Err(KeyError::Corrupt { id }),
             },
             Some(Found::Corrupt(_)) => Err(KeyError::Corrupt { id }),
             Some(Found::Absent) | None => Ok(None),

@@ -37,6 +37,7 @@ mod answer;
 mod engine;
 mod keys;
 mod steadfast;
+mod sweeper;
 
 pub use engine::{OpenError, Options, Stopped};
 pub use keys::{ApiKeys, KeyError, NewKey, SECRET_SIZE_MIN};

@@ -5,20 +5,28 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use steadfast_core::platform::{EntryState, Permit, PlatformError, Request, Update, UpdateStep};
+use steadfast_core::platform::{
+    EntryPage, EntryState, FindStanding, ListEntries, ListOrdered, ListRevisions, ListStores,
+    OrderedPage, OrderedRequest, OrderedState, Permit, PlatformError, RemoveRevision, Request,
+    RevisionPage, Settings, Snapshot, Standing, StoreInfo, StorePage, StoreRequest, SweepReport,
+    TakeSnapshot, Update, UpdateStep,
+};
 use steadfast_core::{Content, EntryId, Limits, Timestamp, WriteId};
 use steadfast_storage::{Backend, LocalPlatform, MemoryBackend, Platform};
 use steadfast_storage_redb::{BackupError, Manifest, Observer, RedbBackend};
 
-use crate::answer::submit;
+use crate::answer::{Answer, submit};
 use crate::engine::{OpenError, Options, Stopped};
 use crate::keys::{ApiKeys, new_write_id};
+use crate::sweeper::Sweeper;
 
 /// An open store. A cheap handle: clones are the same store.
 #[derive(Clone)]
 pub struct Steadfast {
     platform: LocalPlatform,
     limits: Arc<Limits>,
+    settings: Arc<Settings>,
+    sweeper: Arc<Sweeper>,
     /// The backend once more, if it is one that can be copied.
     directory: Option<Arc<RedbBackend>>,
 }
@@ -55,14 +63,22 @@ impl Steadfast {
     /// # Errors
     /// [`OpenError::Thread`].
     pub fn over(backend: Arc<dyn Backend>, options: Options) -> Result<Self, OpenError> {
-        let platform = LocalPlatform::new(backend, options.limits.writes_per_key_max)
+        let writes_per_key_max = options.limits.writes_per_key_max;
+        let platform = LocalPlatform::new(backend, options.settings.clone(), writes_per_key_max)
             .map_err(OpenError::Thread)?;
-        Ok(Self { platform, limits: Arc::new(options.limits), directory: None })
+        let sweeper = Sweeper::start(&platform, options.sweep_every).map_err(OpenError::Thread)?;
+        let (limits, settings) = (Arc::new(options.limits), Arc::new(options.settings));
+        Ok(Self { platform, limits, settings, sweeper: Arc::new(sweeper), directory: None })
     }
 
     /// The limits of requests.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What data stores do where the live service leaves it open.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The store's time.
@@ -87,13 +103,125 @@ impl Steadfast {
         request: Request,
     ) -> impl Future<Output = Result<EntryState, PlatformError>> + Send + use<> {
         let write_id = request.write_id();
-        let answer = submit(|done| self.platform.execute(request, done));
-        async move {
-            answer.await.unwrap_or_else(|| match write_id {
-                Some(write_id) => Err(PlatformError::OutcomeUnknown { write_id }),
-                None => Err(PlatformError::Unavailable { reason: "the store ended".into() }),
-            })
-        }
+        answered(write_id, submit(|done| self.platform.execute(request, done)))
+    }
+
+    /// Removes one revision from the history of an entry, for good. Answers what it was.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn remove_revision(
+        &self,
+        request: RemoveRevision,
+    ) -> impl Future<Output = Result<EntryState, PlatformError>> + Send + use<> {
+        let write_id = Some(request.write_id);
+        answered(write_id, submit(|done| self.platform.remove_revision(request, done)))
+    }
+
+    /// Lists entries by scope and key.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn list_entries(
+        &self,
+        request: ListEntries,
+    ) -> impl Future<Output = Result<EntryPage, PlatformError>> + Send + use<> {
+        answered(None, submit(|done| self.platform.list_entries(request, done)))
+    }
+
+    /// Lists the revisions of an entry.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn list_revisions(
+        &self,
+        request: ListRevisions,
+    ) -> impl Future<Output = Result<RevisionPage, PlatformError>> + Send + use<> {
+        answered(None, submit(|done| self.platform.list_revisions(request, done)))
+    }
+
+    /// Lists data stores.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn list_stores(
+        &self,
+        request: ListStores,
+    ) -> impl Future<Output = Result<StorePage, PlatformError>> + Send + use<> {
+        answered(None, submit(|done| self.platform.list_stores(request, done)))
+    }
+
+    /// Looks at a data store as a whole, or changes it.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn manage_store(
+        &self,
+        request: StoreRequest,
+    ) -> impl Future<Output = Result<StoreInfo, PlatformError>> + Send + use<> {
+        let write_id = Some(request.write_id);
+        answered(write_id, submit(|done| self.platform.manage_store(request, done)))
+    }
+
+    /// Takes the snapshot of the day, if there is none yet.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn take_snapshot(
+        &self,
+        request: TakeSnapshot,
+    ) -> impl Future<Output = Result<Snapshot, PlatformError>> + Send + use<> {
+        let write_id = Some(request.write_id);
+        answered(write_id, submit(|done| self.platform.take_snapshot(request, done)))
+    }
+
+    /// Carries out a request on one entry of an ordered data store.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn execute_ordered(
+        &self,
+        request: OrderedRequest,
+    ) -> impl Future<Output = Result<OrderedState, PlatformError>> + Send + use<> {
+        let write_id = Some(request.write_id);
+        answered(write_id, submit(|done| self.platform.execute_ordered(request, done)))
+    }
+
+    /// Lists a board by value.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn list_ordered(
+        &self,
+        request: ListOrdered,
+    ) -> impl Future<Output = Result<OrderedPage, PlatformError>> + Send + use<> {
+        answered(None, submit(|done| self.platform.list_ordered(request, done)))
+    }
+
+    /// Tells where an entry stands on its board, exactly. The first question about a board counts
+    /// it, later ones do not.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do.
+    pub fn find_standing(
+        &self,
+        request: FindStanding,
+    ) -> impl Future<Output = Result<Standing, PlatformError>> + Send + use<> {
+        answered(None, submit(|done| self.platform.find_standing(request, done)))
+    }
+
+    /// Makes one pass of the sweep: removes rows of what is not there any more, and looks at no more
+    /// rows than the budget says before it ends. A store does this by itself, unless
+    /// [`Options::sweep_every`] says otherwise.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: its `kind()` says what to do. What the pass did not get to is due in the
+    /// next one.
+    pub fn sweep(
+        &self,
+        budget: usize,
+    ) -> impl Future<Output = Result<SweepReport, PlatformError>> + Send + use<> {
+        answered(None, submit(|done| self.sweeper.submit(&self.platform, budget, done)))
     }
 
     /// Changes an entry by a callback: read, change, write unless somebody came in between, else
@@ -166,12 +294,24 @@ impl Steadfast {
     /// [`Stopped`]: it had stopped before, or could not be closed in order. What was acknowledged
     /// is durable all the same.
     pub fn close(self) -> Result<(), Stopped> {
+        self.sweeper.stop();
         self.backend().close().map_err(|reason| Stopped { reason })
     }
 
     fn backend(&self) -> &Arc<dyn Backend> {
         self.platform.backend()
     }
+}
+
+/// The answer to a submitted request, also if the store ends meanwhile.
+async fn answered<T>(
+    write_id: Option<WriteId>,
+    answer: Answer<Result<T, PlatformError>>,
+) -> Result<T, PlatformError> {
+    answer.await.unwrap_or_else(|| match write_id {
+        Some(write_id) => Err(PlatformError::OutcomeUnknown { write_id }),
+        None => Err(PlatformError::Unavailable { reason: "the store ended".into() }),
+    })
 }
 
 impl fmt::Debug for Steadfast {

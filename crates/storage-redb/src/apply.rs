@@ -5,24 +5,27 @@
 //! to by the entry and by the revision row of the same counter. A value is removed with its last
 //! pointer.
 
+mod history;
+mod ordered;
+
 use redb::ReadableTable;
-use steadfast_core::row::Birth;
-use steadfast_core::{Condition, Found, Revision, RowKey, Timestamp};
+use steadfast_core::{Condition, Found, RowKey, Timestamp};
+use steadfast_storage::backend::OrderedChange;
 
 use crate::bytes::Family;
 use crate::encode::entry::{Current, Place, Pointer, State};
 use crate::encode::index::{self, Kind};
 use crate::encode::keys::{
-    api_key_key, parse_revision_key, revision_key, revision_prefix, set_store_number, store_key,
-    value_key,
+    api_key_key, parse_revision_key, review_key, revision_key, revision_prefix, set_store_number,
+    store_key, universe_key, value_key,
 };
 use crate::encode::meta::Counters;
-use crate::encode::revision::Link;
+use crate::encode::stamped::Stamped;
 use crate::encode::store::{Store, StoreRow};
-use crate::encode::{api_key, value};
+use crate::encode::{api_key, content, universe, value};
 use crate::engine::{EngineError, Source, WriteTables};
 use crate::prepare::{Change, EntryRef, NewState, Prepared};
-use crate::read::{Lookup, lookup, row, verify_content};
+use crate::read::{Lookup, is_outrun, lookup, row, verify_content};
 use crate::stores::StoreNumbers;
 
 /// Contents up to this size stand in the entry's record. One record less to write, and none to
@@ -39,6 +42,8 @@ pub(crate) struct Apply<'a, 'txn> {
     pub(crate) tables: WriteTables<'txn>,
     pub(crate) stores: &'a StoreNumbers,
     pub(crate) counters: Counters,
+    /// What became of entries of ordered data stores, one list for each batch with any.
+    pub(crate) ordered: Vec<Vec<OrderedChange>>,
 }
 
 /// What is known of the record that is about to be replaced.
@@ -50,9 +55,6 @@ pub(crate) struct Before {
     pointer: Option<Pointer>,
     is_shared: bool,
 }
-
-/// The older counter of a revision row, and where its value is.
-type LinkFields = (Option<u64>, Option<Pointer>);
 
 impl Before {
     fn of(current: &Current<'_>) -> Self {
@@ -96,6 +98,9 @@ impl Apply<'_, '_> {
             Lookup::Here(record) => record,
         };
         let Ok(current) = Current::decode(entry_key, record.value()) else { return Ok(false) };
+        if is_outrun(&self.tables, entry_key, current.newest_revision)? {
+            return Ok(false);
+        }
         entry.before = Some(Before::of(&current));
         match (condition, current.state()) {
             (Condition::Absent, None) => Ok(true),
@@ -116,10 +121,14 @@ impl Apply<'_, '_> {
     pub(crate) fn write(&mut self, batch: Prepared, stamp: Timestamp) -> Result<(), EngineError> {
         // What a condition saw still stands there for the first change of the batch.
         let mut seen = batch.conditions;
+        self.ordered.push(Vec::new());
         for change in batch.changes {
             let seen = std::mem::take(&mut seen);
             let seen = seen.into_iter().filter_map(|(.., entry)| entry);
             self.write_change(change, seen, stamp)?;
+        }
+        if self.ordered.last().is_some_and(Vec::is_empty) {
+            self.ordered.pop();
         }
         Ok(())
     }
@@ -148,9 +157,9 @@ impl Apply<'_, '_> {
                 let entry_key = self.numbered(entry)?;
                 self.put_revision(&entry_key, counter, &state, stamp)
             }
-            Change::DeleteRevision { entry, counter } => {
+            Change::DeleteRevisions { entry, counters } => {
                 let entry_key = self.numbered(entry)?;
-                self.delete_revision(&entry_key, counter)
+                self.delete_revisions(&entry_key, counters)
             }
             Change::MarkEntry { entry } => {
                 let entry_key = self.numbered(entry)?;
@@ -161,10 +170,37 @@ impl Apply<'_, '_> {
                 let entry_key = self.numbered(entry)?;
                 self.mark_revision(&entry_key, counter, stamp)
             }
-            Change::PutStore { store, revision, birth } => {
-                let birth = birth.time(stamp);
+            Change::PutStore { .. }
+            | Change::DeleteStore { .. }
+            | Change::MarkStore { .. }
+            | Change::PutApiKey { .. }
+            | Change::DeleteApiKey { .. }
+            | Change::MarkApiKey { .. }
+            | Change::PutUniverse { .. }
+            | Change::DeleteUniverse { .. }
+            | Change::MarkUniverse { .. } => self.write_named(change, stamp),
+            Change::PutOrdered { at, revision, value } => {
+                self.put_ordered(at, revision, value, stamp)
+            }
+            Change::DeleteOrdered { at } => self.delete_ordered(at),
+            Change::MarkOrdered { at } => self.mark_ordered(at),
+            Change::PutReview { hour, reviewed, revision } => {
+                let key = review_key(hour, &reviewed);
+                let record = Stamped { revision, stamped_at: stamp }.encode(Family::Reviews, &key);
+                self.tables.insert(Family::Reviews, &key, &record)
+            }
+            Change::DeleteReview { hour, reviewed } => {
+                self.tables.remove(Family::Reviews, &review_key(hour, &reviewed)).map(drop)
+            }
+        }
+    }
+
+    /// Writes or removes a row of a family that stands for itself: data stores, API keys, universes.
+    fn write_named(&mut self, change: Change, stamp: Timestamp) -> Result<(), EngineError> {
+        match change {
+            Change::PutStore { store, revision, body } => {
                 let number = self.number(&store)?;
-                let row = Some(StoreRow { revision, stamped_at: stamp, birth });
+                let row = Some(StoreRow::new(revision, stamp, &body));
                 self.put_store(&store_key(&store), Store { number, row })
             }
             Change::DeleteStore { store } => match self.stores.get(&store) {
@@ -188,6 +224,30 @@ impl Apply<'_, '_> {
                 self.tables.remove(Family::ApiKeys, &api_key_key(id))?;
                 self.put_index_if_new(&index::of_api_key(id))
             }
+            Change::PutUniverse { universe, revision, body } => {
+                let record = universe::encode(universe, revision, stamp, &body);
+                self.tables.insert(Family::Universes, &universe_key(universe), &record)?;
+                self.put_index_if_new(&index::of_universe(universe))
+            }
+            Change::DeleteUniverse { universe } => {
+                self.tables.remove(Family::Universes, &universe_key(universe))?;
+                self.tables.remove(Family::Index, &index::of_universe(universe)).map(drop)
+            }
+            Change::MarkUniverse { universe } => {
+                self.tables.remove(Family::Universes, &universe_key(universe))?;
+                self.put_index_if_new(&index::of_universe(universe))
+            }
+            Change::PutEntry { .. }
+            | Change::DeleteEntry { .. }
+            | Change::MarkEntry { .. }
+            | Change::PutRevision { .. }
+            | Change::DeleteRevisions { .. }
+            | Change::MarkRevision { .. }
+            | Change::PutOrdered { .. }
+            | Change::DeleteOrdered { .. }
+            | Change::MarkOrdered { .. }
+            | Change::PutReview { .. }
+            | Change::DeleteReview { .. } => unreachable!("the caller writes these itself"),
         }
     }
 
@@ -250,7 +310,13 @@ impl Apply<'_, '_> {
             Lookup::Here(record) => Some(record),
         };
         let current = record.as_ref().map(|record| Current::decode(entry_key, record.value()));
-        let Some(Ok(current)) = current else {
+        let current = match current {
+            Some(Ok(current)) if !is_outrun(&self.tables, entry_key, current.newest_revision)? => {
+                Some(current)
+            }
+            Some(Ok(_) | Err(_)) | None => None,
+        };
+        let Some(current) = current else {
             // Damaged: what it replaces cannot be told, but the history is still there.
             let newest_revision = self.first_revision(&revision_prefix(entry_key), entry_key)?;
             return Ok(Before { is_indexed: true, newest_revision, ..Before::default() });
@@ -317,149 +383,6 @@ impl Apply<'_, '_> {
         }
     }
 
-    fn put_revision(
-        &mut self,
-        entry_key: &[u8],
-        counter: u64,
-        new: &NewState,
-        stamp: Timestamp,
-    ) -> Result<(), EngineError> {
-        let before = self.before(entry_key)?;
-        let state = self.put_content(entry_key, new, INLINE_SIZE_MAX, stamp)?;
-        let mut newest = before.newest_revision;
-        let replaced = self.link(entry_key, counter, &state, &mut newest)?;
-        self.set_head(entry_key, before, newest, replaced)
-    }
-
-    fn mark_revision(
-        &mut self,
-        entry_key: &[u8],
-        counter: u64,
-        stamp: Timestamp,
-    ) -> Result<(), EngineError> {
-        let revision = Revision { counter, tag: 0 };
-        let lost = NewState { revision, birth: Birth::ThisWrite, content: None };
-        self.put_revision(entry_key, counter, &lost, stamp)?;
-        // No bytes are no record: it is damaged for every reader, and so is what lies behind it.
-        self.tables.insert(Family::Revisions, &revision_key(entry_key, counter), &[])
-    }
-
-    fn delete_revision(&mut self, entry_key: &[u8], counter: u64) -> Result<(), EngineError> {
-        let key = revision_key(entry_key, counter);
-        let before = self.before(entry_key)?;
-        let removed = self.decoded_link(&key)?;
-        self.tables.remove(Family::Revisions, &key)?;
-        let older = match removed {
-            Some((older, _)) => older,
-            None => self.first_revision(&key, entry_key)?,
-        };
-        let mut newest = before.newest_revision;
-        if newest == Some(counter) {
-            newest = older;
-        } else {
-            self.relink_newer(entry_key, counter, Some(counter), older)?;
-        }
-        self.set_head(entry_key, before, newest, removed.and_then(|(_, pointer)| pointer))
-    }
-
-    /// Updates the entry's record after its history changed without it.
-    fn set_head(
-        &mut self,
-        entry_key: &[u8],
-        before: Before,
-        newest: Option<u64>,
-        replaced: Option<Pointer>,
-    ) -> Result<(), EngineError> {
-        let loses_twin = replaced.is_some() && replaced == before.pointer;
-        if let Some(old) = replaced
-            && !loses_twin
-        {
-            self.free(old)?;
-        }
-        if newest == before.newest_revision && !loses_twin {
-            return Ok(());
-        }
-        let table = self.tables.table(Family::Current)?;
-        let record = table.get(entry_key)?.map(|record| record.value().to_vec());
-        let Ok(current) =
-            record.as_deref().map_or(Ok(Current::default()), |old| Current::decode(entry_key, old))
-        else {
-            // The record is damaged and stays so: only a write of the entry itself replaces it.
-            return Ok(());
-        };
-        let entry = current.entry.map(|(state, shared)| (state, shared && !loses_twin));
-        if entry.is_none() && newest.is_none() {
-            self.tables.remove(Family::Current, entry_key)?;
-            self.tables.remove(Family::Index, &Kind::Entry.key(entry_key))?;
-            return Ok(());
-        }
-        let changed = Current { newest_revision: newest, entry };
-        self.tables.insert(Family::Current, entry_key, &changed.encode(entry_key))?;
-        if !before.is_indexed {
-            self.put_index(&Kind::Entry.key(entry_key), 0)?;
-        }
-        Ok(())
-    }
-
-    /// The older counter and the pointer of a revision row that can be read.
-    fn decoded_link(&self, key: &[u8]) -> Result<Option<LinkFields>, EngineError> {
-        let record = self.tables.table(Family::Revisions)?.get(key)?;
-        let link = record.as_ref().and_then(|record| Link::decode(key, record.value()).ok());
-        Ok(link.map(|link| (link.older, link.state.pointer())))
-    }
-
-    /// Writes a revision row into the chain. Returns the pointer of the row it replaces.
-    fn link(
-        &mut self,
-        entry_key: &[u8],
-        counter: u64,
-        state: &State<'_>,
-        newest: &mut Option<u64>,
-    ) -> Result<Option<Pointer>, EngineError> {
-        let key = revision_key(entry_key, counter);
-        let (mut older, mut replaced) = (*newest, None);
-        if newest.is_some_and(|newest| newest >= counter) {
-            if let Some((next, pointer)) = self.decoded_link(&key)? {
-                (older, replaced) = (next, pointer);
-            } else {
-                let mut behind = key.clone();
-                behind.push(0);
-                older = self.first_revision(&behind, entry_key)?;
-                self.relink_newer(entry_key, counter, older, Some(counter))?;
-            }
-        } else {
-            *newest = Some(counter);
-        }
-        let link = Link { older, state: *state };
-        self.tables.insert(Family::Revisions, &key, &link.encode(&key))?;
-        Ok(replaced)
-    }
-
-    /// Makes the closest newer revision row, if it points to `from`, point to `to`.
-    fn relink_newer(
-        &mut self,
-        entry_key: &[u8],
-        counter: u64,
-        from: Option<u64>,
-        to: Option<u64>,
-    ) -> Result<(), EngineError> {
-        let (start, end) = (revision_prefix(entry_key), revision_key(entry_key, counter));
-        let newer = {
-            let table = self.tables.table(Family::Revisions)?;
-            let item = table.range::<&[u8]>(&start[..]..&end[..])?.next_back().transpose()?;
-            item.map(|(key, record)| (key.value().to_vec(), record.value().to_vec()))
-        };
-        let Some((key, record)) = newer else { return Ok(()) };
-        match Link::decode(&key, &record) {
-            Ok(link) if link.older == from => {
-                let link = Link { older: to, ..link };
-                self.tables.insert(Family::Revisions, &key, &link.encode(&key))
-            }
-            // It already says so, or it is damaged and answers for itself.
-            Ok(_) | Err(_) => Ok(()),
-        }
-    }
-
     fn put_content<'c>(
         &mut self,
         entry_key: &[u8],
@@ -468,16 +391,20 @@ impl Apply<'_, '_> {
         stamp: Timestamp,
     ) -> Result<State<'c>, EngineError> {
         let (revision, birth) = (new.revision, new.birth.time(stamp));
-        let mut state = State { revision, stamped_at: stamp, birth, place: Place::Tombstone };
-        let Some(content) = new.content.as_deref() else { return Ok(state) };
-        if content.len() <= inline_max {
-            state.place = Place::Inline(content);
+        let (pinned, place) = (new.pinned, Place::Tombstone);
+        let mut state =
+            State { revision, stamped_at: stamp, birth, pinned, value_size: None, place };
+        let Some(bytes) = new.content.as_deref() else { return Ok(state) };
+        if bytes.len() <= inline_max {
+            state.place = Place::Inline(bytes);
             return Ok(state);
         }
         self.counters.seq += 1;
-        let pointer = value::pointer(self.counters.seq, entry_key, content.len());
+        let pointer = value::pointer(self.counters.seq, entry_key, bytes.len());
         state.place = Place::Stored(pointer);
-        for (key, record) in value::encode(pointer, entry_key, &state, content) {
+        // Kept beside the pointer, so that a list with sizes reads no values.
+        state.value_size = content::value_size(bytes);
+        for (key, record) in value::encode(pointer, entry_key, &state, bytes) {
             self.tables.insert(Family::Values, &key, &record)?;
         }
         Ok(state)

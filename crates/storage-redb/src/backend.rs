@@ -3,25 +3,27 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use redb::backends::FileBackend;
 use redb::{Database, ReadableTable, StorageBackend};
+use steadfast_core::row::{HeadsReply, HeadsResult};
 use steadfast_core::{
     Batch, CommitOutcome, Outcome, ReadError, Refusal, RowKey, RowRange, Timestamp,
 };
+use steadfast_storage::backend::OrderedWatcher;
 use steadfast_storage::{
     Backend, Capabilities, Done, ReadReply, ReadResult, ScanReply, ScanResult,
 };
 
 use crate::bytes::Family;
-use crate::committer::{self, Full, Queue, Request};
+use crate::committer::{self, Full, Queue, Write};
 use crate::directory::{Contents, Directory};
 use crate::encode::meta::{self, Counters};
 use crate::engine::{
-    EngineError, FAMILIES, Health, Snapshot, Source, caught, create_tables, guarded, table_name,
-    tables_present,
+    EngineError, FAMILIES, Health, Snapshot, Source, add_tables, caught, create_tables, guarded,
+    is_original, table_name, tables_present,
 };
 use crate::error::{CloseError, OpenError};
 use crate::gate::Gate;
@@ -29,7 +31,7 @@ use crate::options::Options;
 use crate::overlay::Overlay;
 use crate::prepare::prepare;
 use crate::read::row;
-use crate::scan::scan;
+use crate::scan::{heads, scan};
 use crate::stores::StoreNumbers;
 
 /// A store in one directory, or in one storage of the engine.
@@ -60,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) stores: StoreNumbers,
     pub(crate) queue: Queue,
+    /// Is told of every change of an ordered data store.
+    pub(crate) watcher: OnceLock<Arc<dyn OrderedWatcher>>,
     last_stamp: AtomicI64,
     /// Nothing once the store is closed. Readers hold the lock for one read, so closing waits for
     /// them.
@@ -148,7 +152,9 @@ impl RedbBackend {
             health.stop(&error.to_string());
             damaged(&error.to_string())
         });
-        let (database, counters, stores) = opened?;
+        let (database, mut counters, stores) = opened?;
+        // Durable with the first commit.
+        counters.tables = meta::TABLES;
         if let Some(reason) = went_back(closed_at, &counters) {
             health.stop(&reason);
             return Err(OpenError::WentBack { reason });
@@ -159,9 +165,18 @@ impl RedbBackend {
         let queue = Queue::new(options.queue_size_max);
         let last_stamp = AtomicI64::new(counters.stamped_at.ticks());
         let (database, directory) = (RwLock::new(Some(database)), Mutex::new(directory));
-        let backup = Mutex::default();
-        let shared =
-            Shared { health, options, stores, queue, last_stamp, database, directory, backup };
+        let (watcher, backup) = (OnceLock::new(), Mutex::default());
+        let shared = Shared {
+            health,
+            options,
+            stores,
+            queue,
+            watcher,
+            last_stamp,
+            database,
+            directory,
+            backup,
+        };
         let shared = Arc::new(shared);
         let started_at = shared.now();
         let for_committer = Arc::clone(&shared);
@@ -260,6 +275,23 @@ impl Backend for RedbBackend {
         done.complete(found.map(|(rows, more)| ScanReply { rows, more }));
     }
 
+    fn heads(&self, range: RowRange, limit: usize, with_sizes: bool, done: Done<HeadsResult>) {
+        let is_headed = matches!(range, RowRange::Entries { .. } | RowRange::Revisions { .. });
+        assert!(is_headed, "only entries and revisions have heads: {range:?}");
+        let shared = &self.shared;
+        let found =
+            shared.reading(|snapshot| heads(snapshot, &shared.stores, &range, limit, with_sizes));
+        done.complete(found.map(|(heads, more)| HeadsReply { heads, more }));
+    }
+
+    fn watch(&self, watcher: Arc<dyn OrderedWatcher>) -> bool {
+        self.shared.watcher.set(watcher).is_ok()
+    }
+
+    fn drain(&self, done: Done<()>) {
+        self.shared.queue.push_drain(done);
+    }
+
     fn stopped(&self) -> Option<Arc<str>> {
         self.shared.health.stopped()
     }
@@ -277,7 +309,7 @@ impl Backend for RedbBackend {
             return done.complete(Outcome::Refused(Refusal::Unavailable { reason }));
         }
         let batch = prepare(&shared.stores, batch);
-        let (request, refusal) = match shared.queue.push(Request { batch, done }) {
+        let (request, refusal) = match shared.queue.push(Write { batch, done }) {
             Ok(()) => return,
             Err(Full::Full(request)) => {
                 (request, Refusal::Exhausted { reason: "the queue of the store is full".into() })
@@ -352,19 +384,29 @@ pub(crate) fn open_database(
         return Err(EngineError::Failed("the data file is empty".to_owned()));
     }
     let database = builder(options).create_with_backend(storage)?;
-    // A damaged list of tables must not turn into new, empty tables.
-    let present = tables_present(&database)?;
-    for family in FAMILIES {
-        if !present.iter().any(|name| name == table_name(family)) {
-            let message = format!("the table `{}` is missing", table_name(family));
-            return Err(EngineError::Failed(message));
-        }
-    }
+    complete_tables(&database)?;
     let snapshot = Snapshot::open(&database)?;
     let counters = load_counters(&snapshot)?;
     let stores = StoreNumbers::load(&snapshot)?;
     drop(snapshot);
     Ok((database, counters, stores))
+}
+
+/// Adds the tables that a store of an earlier version does not have. A damaged list of tables must
+/// not turn into new, empty tables: the counters tell which there must be.
+pub(crate) fn complete_tables(database: &Database) -> Result<(), EngineError> {
+    let present = tables_present(database)?;
+    let is_missing = |family: &Family| !present.iter().any(|name| name == table_name(*family));
+    let missing =
+        |family| EngineError::Failed(format!("the table `{}` is missing", table_name(family)));
+    let originals = FAMILIES.into_iter().filter(|family| is_original(*family));
+    if let Some(family) = originals.into_iter().find(is_missing) {
+        return Err(missing(family));
+    }
+    let later: Vec<Family> = FAMILIES.into_iter().filter(is_missing).collect();
+    let Some(first) = later.first() else { return Ok(()) };
+    let counters = load_counters(&Snapshot::open(database)?)?;
+    if counters.tables >= meta::TABLES { Err(missing(*first)) } else { add_tables(database) }
 }
 
 pub(crate) fn load_counters(source: &impl Source) -> Result<Counters, EngineError> {
@@ -399,3 +441,7 @@ fn closed_at(directory: &Directory, options: &Options) -> Result<Option<u64>, Op
         None => Ok(Some(closed_at)),
     }
 }
+
+#[cfg(test)]
+#[path = "backend/tests.rs"]
+mod tests;

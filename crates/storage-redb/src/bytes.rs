@@ -31,6 +31,14 @@ pub(crate) enum Family {
     ApiKeys,
     /// Counters of the store itself.
     Meta,
+    /// What concerns whole universes.
+    Universes,
+    /// Entries of ordered data stores.
+    Ordered,
+    /// The same by value: the boards.
+    Board,
+    /// Reminders by hour.
+    Reviews,
 }
 
 impl Family {
@@ -43,6 +51,10 @@ impl Family {
             Self::Index => 5,
             Self::ApiKeys => 6,
             Self::Meta => 7,
+            Self::Universes => 8,
+            Self::Ordered => 9,
+            Self::Board => 10,
+            Self::Reviews => 11,
         }
     }
 }
@@ -65,6 +77,12 @@ pub(crate) enum Damage {
     /// The part of a value that stands in the table of values is not there.
     #[error("the value is missing")]
     ValueMissing,
+    /// Its history has a newer row than it knows of.
+    #[error("the history is newer")]
+    Outrun,
+    /// The other witness of an entry of an ordered data store says something else.
+    #[error("the board and the entry do not agree")]
+    Disagrees,
     /// The value there belongs to something else.
     #[error("the value belongs to another row")]
     ValueForeign,
@@ -173,6 +191,11 @@ impl<'a> Reader<'a> {
     /// Takes what is left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.bytes)
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// Whether everything was taken.

@@ -13,16 +13,21 @@ use std::sync::Arc;
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, StorageBackend};
-use steadfast_core::Timestamp;
+use steadfast_core::{EntryKey, Scope, Timestamp};
 
 use crate::bytes::Family;
 use crate::encode::entry::Current;
 use crate::encode::index::{self, Kind};
-use crate::encode::keys::{parse_api_key_key, parse_revision_key, parse_value_key};
+use crate::encode::keys::{
+    entry_key, parse_api_key_key, parse_entry_key, parse_place_key, parse_review_key,
+    parse_revision_key, parse_universe_key, parse_value_key, place_key, store_number,
+};
 use crate::encode::meta::Counters;
+use crate::encode::ordered::{Ordered, Witness};
 use crate::encode::revision::Link;
+use crate::encode::stamped::Stamped;
 use crate::encode::store::Store;
-use crate::encode::{api_key, value};
+use crate::encode::{api_key, universe, value};
 use crate::engine::{EngineError, FAMILIES, Source, WriteTables};
 
 const PAGE_SIZE: usize = 4_096;
@@ -41,6 +46,9 @@ struct Found {
     records: BTreeMap<(Family, Vec<u8>), (Age, Vec<u8>)>,
     /// The newest stamp that anything of an entry has, by `K`.
     stamps: BTreeMap<Vec<u8>, Timestamp>,
+    /// The newest state of every entry of an ordered data store, by `K`, whichever table it was in.
+    /// Nothing where only the index knows it.
+    ordered: BTreeMap<Vec<u8>, Option<Ordered>>,
 }
 
 /// Rebuilds a database from the pages of a file.
@@ -66,10 +74,34 @@ pub(crate) fn carve(base: &dyn StorageBackend) -> Result<Arc<dyn StorageBackend>
                 tables.insert(*family, key, record)?;
             }
         }
+        for (entry_key, ordered) in &found.ordered {
+            insert_ordered(&mut tables, entry_key, ordered.as_ref())?;
+        }
     }
     transaction.commit()?;
     drop(database);
     Ok(storage)
+}
+
+/// Writes an entry of an ordered data store with its place and its witness.
+fn insert_ordered(
+    tables: &mut WriteTables<'_>,
+    entry_key: &[u8],
+    ordered: Option<&Ordered>,
+) -> Result<(), EngineError> {
+    let index_key = Kind::Ordered.key(entry_key);
+    let witness = ordered.map_or(Witness::Value, Witness::of);
+    tables.insert(Family::Index, &index_key, &witness.encode(&index_key))?;
+    let Some(ordered) = ordered else { return Ok(()) };
+    tables.insert(Family::Ordered, entry_key, &ordered.encode(entry_key))?;
+    if let (Some(value), Some((_, scope, name))) = (ordered.value, parse_entry_key(entry_key)) {
+        let key = place_key(store_number(entry_key), scope.as_str(), value, name.as_str());
+        let index_key = Kind::Place.key(&key);
+        let witness = ordered.place().encode(Family::Index, &index_key);
+        tables.insert(Family::Index, &index_key, &witness)?;
+        tables.insert(Family::Board, &key, &ordered.place().encode(Family::Board, &key))?;
+    }
+    Ok(())
 }
 
 fn collect(base: &dyn StorageBackend) -> io::Result<Found> {
@@ -126,6 +158,16 @@ fn pairs(page: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
+/// A place of a board, and the last write of who stands there, off the table or the index.
+fn decode_place(key: &[u8], record: &[u8]) -> Option<((u32, Scope, i64, EntryKey), Stamped)> {
+    if let Ok(place) = Stamped::decode(Family::Board, key, record) {
+        return Some((parse_place_key(key)?, place));
+    }
+    let place = Stamped::decode(Family::Index, key, record).ok()?;
+    let key = key.strip_prefix(&[Kind::Place.byte()])?;
+    Some((parse_place_key(key)?, place))
+}
+
 impl Found {
     /// Takes a pair if it verifies as a record of any family.
     fn add(&mut self, key: &[u8], record: &[u8]) {
@@ -158,6 +200,40 @@ impl Found {
             && let Ok(row) = api_key::decode(id, record)
         {
             self.put(Family::ApiKeys, key, (row.stamped_at, row.revision.counter), record);
+        } else {
+            self.add_later(key, record);
+        }
+    }
+
+    /// The same for the families that came later.
+    fn add_later(&mut self, key: &[u8], record: &[u8]) {
+        if let Ok(ordered) = Ordered::decode(key, record) {
+            self.put_ordered(key.to_vec(), ordered);
+        } else if let Some(((number, scope, value, name), place)) = decode_place(key, record) {
+            let Stamped { revision, stamped_at } = place;
+            let ordered = Ordered { revision, stamped_at, value: Some(value) };
+            self.put_ordered(entry_key(number, scope.as_str(), name.as_str()), ordered);
+        } else if Witness::decode(key, record).is_ok()
+            && let Some((_, entry_key)) = key.split_first()
+        {
+            self.ordered.entry(entry_key.to_vec()).or_default();
+        } else if parse_review_key(key).is_some()
+            && let Ok(stamped) = Stamped::decode(Family::Reviews, key, record)
+        {
+            let age = (stamped.stamped_at, stamped.revision.counter);
+            self.put(Family::Reviews, key, age, record);
+        } else if let Some(id) = parse_universe_key(key)
+            && let Ok(row) = universe::decode(id, record)
+        {
+            self.put(Family::Universes, key, (row.stamped_at, row.revision.counter), record);
+        }
+    }
+
+    fn put_ordered(&mut self, entry_key: Vec<u8>, ordered: Ordered) {
+        let age = |ordered: &Ordered| (ordered.stamped_at, ordered.revision.counter);
+        let known = self.ordered.entry(entry_key).or_default();
+        if known.as_ref().is_none_or(|known| age(&ordered) > age(known)) {
+            *known = Some(ordered);
         }
     }
 

@@ -7,7 +7,7 @@
 //!
 //! There is no timer and no delay. Answers are given in the order of the queue, after the commit
 //! that they stand for is durable; that holds for refusals too, because the rows they carry may
-//! come from a batch of the same commit.
+//! come from a batch of the same commit. Who watches ordered data stores is told before them.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use redb::Database;
 use steadfast_core::{CommitOutcome, Committed, Outcome, Refusal, Timestamp};
 use steadfast_storage::Done;
+use steadfast_storage::backend::OrderedChange;
 
 use crate::apply::Apply;
 use crate::backend::Shared;
@@ -34,9 +35,17 @@ const KEPT_SIZE: usize = 4 * 1_024 * 1_024;
 
 /// A batch that waits for its commit.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct Write {
     pub(crate) batch: Prepared,
     pub(crate) done: Done<CommitOutcome>,
+}
+
+/// What waits in the queue.
+#[derive(Debug)]
+enum Request {
+    Write(Write),
+    /// Is answered when everything before it is done.
+    Drain(Done<()>),
 }
 
 /// The bounded queue before the committer.
@@ -52,15 +61,17 @@ struct QueueState {
     requests: VecDeque<Request>,
     is_closed: bool,
     is_waiting: bool,
+    /// Nobody takes requests any more, and all that were taken are done.
+    is_over: bool,
 }
 
 /// Why a request was not taken. It comes back.
 #[derive(Debug)]
 pub(crate) enum Full {
     /// As many requests wait as may.
-    Full(Request),
+    Full(Write),
     /// The store is closing.
-    Closed(Request),
+    Closed(Write),
 }
 
 impl Queue {
@@ -73,22 +84,37 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a request at the end.
-    pub(crate) fn push(&self, request: Request) -> Result<(), Full> {
-        let mut state = self.lock();
+    /// Adds a batch at the end.
+    pub(crate) fn push(&self, write: Write) -> Result<(), Full> {
+        let state = self.lock();
         if state.is_closed {
-            return Err(Full::Closed(request));
+            return Err(Full::Closed(write));
         }
         if state.requests.len() >= self.size_max {
-            return Err(Full::Full(request));
+            return Err(Full::Full(write));
         }
+        self.add(state, Request::Write(write));
+        Ok(())
+    }
+
+    /// Answers once everything before is done, also while the store closes or the queue is full.
+    pub(crate) fn push_drain(&self, done: Done<()>) {
+        let state = self.lock();
+        if state.is_over {
+            drop(state);
+            done.complete(());
+        } else {
+            self.add(state, Request::Drain(done));
+        }
+    }
+
+    fn add(&self, mut state: MutexGuard<'_, QueueState>, request: Request) {
         state.requests.push_back(request);
         let wake = std::mem::take(&mut state.is_waiting);
         drop(state);
         if wake {
             self.arrived.notify_one();
         }
-        Ok(())
     }
 
     /// Takes no more requests; those that wait are still written.
@@ -107,6 +133,7 @@ impl Queue {
         let mut state = self.lock();
         while state.requests.is_empty() {
             if state.is_closed {
+                state.is_over = true;
                 return None;
             }
             state.is_waiting = true;
@@ -114,7 +141,10 @@ impl Queue {
         }
         let (mut count, mut size) = (0, 0);
         for request in &state.requests {
-            size += request.batch.size;
+            size += match request {
+                Request::Write(write) => write.batch.size,
+                Request::Drain(_) => 0,
+            };
             if count > 0 && (count >= GROUP_COUNT_MAX || size > GROUP_SIZE_MAX) {
                 break;
             }
@@ -128,15 +158,32 @@ impl Queue {
 pub(crate) fn run(shared: &Shared, mut counters: Counters) -> Counters {
     keep_memory();
     while let Some(group) = shared.queue.take() {
-        let (batches, waiting): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|request| (request.batch, request.done)).unzip();
-        let outcomes = commit(shared, batches, &mut counters);
-        for (done, outcome) in waiting.into_iter().zip(outcomes) {
-            // A completion is foreign code; its panic must not take the other answers along.
-            drop(catch_unwind(AssertUnwindSafe(|| done.complete(outcome))));
+        let (mut batches, mut waiting, mut drains) = (Vec::new(), Vec::new(), Vec::new());
+        for request in group {
+            match request {
+                Request::Write(write) => {
+                    batches.push(write.batch);
+                    waiting.push(write.done);
+                }
+                Request::Drain(done) => drains.push(done),
+            }
+        }
+        if !batches.is_empty() {
+            let outcomes = commit(shared, batches, &mut counters);
+            for (done, outcome) in waiting.into_iter().zip(outcomes) {
+                answer(done, outcome);
+            }
+        }
+        for done in drains {
+            answer(done, ());
         }
     }
     counters
+}
+
+/// A completion is foreign code; its panic must not take the other answers along.
+fn answer<T>(done: Done<T>, answer: T) {
+    drop(catch_unwind(AssertUnwindSafe(|| done.complete(answer))));
 }
 
 /// Keeps the allocator from giving the memory of each commit back to the system and asking for it
@@ -150,21 +197,39 @@ fn keep_memory() {
 /// How far a group came.
 struct Progress {
     outcomes: Vec<CommitOutcome>,
+    /// What became of ordered data stores, by batch.
+    ordered: Vec<Vec<OrderedChange>>,
     is_committing: bool,
 }
 
 fn commit(shared: &Shared, batches: Vec<Prepared>, counters: &mut Counters) -> Vec<CommitOutcome> {
     let count = batches.len();
-    let mut progress = Progress { outcomes: Vec::with_capacity(count), is_committing: false };
+    let (outcomes, ordered) = (Vec::with_capacity(count), Vec::new());
+    let mut progress = Progress { outcomes, ordered, is_committing: false };
     let written = guarded(&shared.health, || {
         shared.with_database(|database| write(shared, database, batches, *counters, &mut progress))
     });
     match written {
         Ok(durable) => {
             *counters = durable;
+            tell(shared, &progress.ordered);
             progress.outcomes
         }
         Err(error) => failed(shared, &error, progress, count),
+    }
+}
+
+/// Tells of changes that are durable. Whoever watches from after this on sees them in the rows.
+fn tell(shared: &Shared, ordered: &[Vec<OrderedChange>]) {
+    let Some(watcher) = shared.watcher.get() else { return };
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        for changes in ordered {
+            watcher.committed(changes);
+        }
+    }));
+    if told.is_err() {
+        // What it counts would be wrong from here on.
+        shared.health.stop("the watcher of ordered data stores panicked");
     }
 }
 
@@ -176,8 +241,8 @@ fn write(
     progress: &mut Progress,
 ) -> Result<Counters, EngineError> {
     let transaction = database.begin_write()?;
-    let mut apply =
-        Apply { tables: WriteTables::new(&transaction), stores: &shared.stores, counters };
+    let tables = WriteTables::new(&transaction);
+    let mut apply = Apply { tables, stores: &shared.stores, counters, ordered: Vec::new() };
     let mut is_written = false;
     for mut batch in batches {
         if !apply.holds(&mut batch)? {
@@ -198,6 +263,7 @@ fn write(
     }
     apply.write_counters()?;
     let counters = apply.counters;
+    progress.ordered = std::mem::take(&mut apply.ordered);
     drop(apply);
     progress.is_committing = true;
     transaction.commit()?;

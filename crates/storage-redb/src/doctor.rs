@@ -13,12 +13,15 @@ use steadfast_core::{RowKey, StoreId};
 use crate::backend::{file_backend, went_back};
 use crate::bytes::Family;
 use crate::directory::Directory;
-use crate::encode::api_key;
 use crate::encode::entry::Current;
 use crate::encode::index::Kind;
-use crate::encode::keys::{parse_api_key_key, parse_store_key, parse_value_key};
+use crate::encode::keys::{
+    parse_api_key_key, parse_review_key, parse_store_key, parse_universe_key, parse_value_key,
+};
 use crate::encode::revision::Link;
+use crate::encode::stamped::Stamped;
 use crate::encode::store::Store;
+use crate::encode::{api_key, universe};
 use crate::error::OpenError;
 use crate::examine::{Finding, Patient, Traces};
 use crate::options::Options;
@@ -39,6 +42,12 @@ pub struct Report {
     pub store_count: u64,
     /// API keys that can be read.
     pub api_key_count: u64,
+    /// Entries of ordered data stores that can be read, removed ones included.
+    pub ordered_count: u64,
+    /// Rows of universes that can be read.
+    pub universe_count: u64,
+    /// Reminders of history to be looked at. A lost one costs space, not data.
+    pub review_count: u64,
     /// Values that nothing points to: lost space, not damage.
     pub orphan_count: u64,
     /// Rows that exist and cannot be read, with the reason.
@@ -84,6 +93,9 @@ pub fn doctor(dir: &Path) -> Result<Report, OpenError> {
     let stores = patient.stores();
     examine_stores(&mut patient, &mut report);
     examine_api_keys(&mut patient, &mut report);
+    examine_universes(&mut patient, &mut report);
+    examine_ordered(&mut patient, &mut report, &stores);
+    examine_reviews(&mut patient, &mut report);
     examine_entries(&mut patient, &mut report, &stores);
     report.problems.extend(patient.failures.iter().cloned());
     Ok(report)
@@ -148,6 +160,43 @@ fn examine_api_keys(patient: &mut Patient, report: &mut Report) {
         api_key::decode(id, record).map(drop).map_err(|damage| damage.to_string())
     });
     report.api_key_count = compare(report, found, |key| parse_api_key_key(key).map(RowKey::ApiKey));
+}
+
+fn examine_universes(patient: &mut Patient, report: &mut Report) {
+    let found = witnesses(patient, Family::Universes, Kind::Universe, |key, record| {
+        let id = parse_universe_key(key).ok_or("the key is malformed")?;
+        universe::decode(id, record).map(drop).map_err(|damage| damage.to_string())
+    });
+    let name = |key: &[u8]| parse_universe_key(key).map(RowKey::Universe);
+    report.universe_count = compare(report, found, name);
+}
+
+fn examine_ordered(patient: &mut Patient, report: &mut Report, stores: &HashMap<u32, StoreId>) {
+    let (entries, nameless) = patient.ordered();
+    if nameless > 0 {
+        report.problems.push(format!("{nameless} places on boards whose keys cannot be read"));
+    }
+    for (entry_key, traces) in entries {
+        match (Traces::name(&entry_key, stores), traces.problem()) {
+            (Some(_), None) => report.ordered_count += 1,
+            (Some(entry), Some(problem)) => report.damaged.push((RowKey::Ordered(entry), problem)),
+            (None, _) => {
+                let problem = "an entry of an unknown ordered data store".to_owned();
+                report.problems.push(problem);
+            }
+        }
+    }
+}
+
+fn examine_reviews(patient: &mut Patient, report: &mut Report) {
+    patient.walk(Family::Reviews, &[], |key, record| {
+        let name = parse_review_key(key).map(|(hour, reviewed)| RowKey::Review(hour, reviewed));
+        match (name, Stamped::decode(Family::Reviews, key, record)) {
+            (Some(_), Ok(_)) => report.review_count += 1,
+            (Some(name), Err(damage)) => report.damaged.push((name, damage.to_string())),
+            (None, _) => report.problems.push("a reminder whose key is malformed".to_owned()),
+        }
+    });
 }
 
 fn examine_entries(patient: &mut Patient, report: &mut Report, stores: &HashMap<u32, StoreId>) {

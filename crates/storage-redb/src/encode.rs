@@ -6,10 +6,15 @@
 //! ver   K 00 00, !counter u64   one revision, newest first; each names the next older one
 //! sto   universe u64, name      number of a data store, and its row
 //! key   id u128                 an API key
-//! idx   family, key             that the key exists in `cur`, `sto` or `key`
+//! uni   universe u64            what concerns a whole universe
+//! ordk  K                       an entry of an ordered data store, with its value or without
+//! ord   B, value i64, key       the same by value, only while there is a value
+//! rev   hour u32, kind, names   a reminder
+//! idx   family, key             that the key exists in `cur`, `sto`, `key`, `uni`, `ordk` or `ord`
 //! meta  name                    counters
 //!
-//! K = store number u32, scope, 00, key; a zero byte within scope or key is 00 FF
+//! K = store number u32, scope, 00, key; B = store number u32, scope, 00 00;
+//! a zero byte within a name is 00 FF, except in the key at the end of `ord`
 //! ```
 //!
 //! Any bytes decode to a record or to a [`Damage`](crate::bytes::Damage), never to a panic.
@@ -20,6 +25,9 @@ pub(crate) mod entry;
 pub(crate) mod index;
 pub(crate) mod keys;
 pub(crate) mod meta;
+pub(crate) mod ordered;
 pub(crate) mod revision;
+pub(crate) mod stamped;
 pub(crate) mod store;
+pub(crate) mod universe;
 pub(crate) mod value;

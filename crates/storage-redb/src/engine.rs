@@ -20,8 +20,8 @@ use crate::bytes::Family;
 /// Keys and values of every table are bytes of ours.
 pub(crate) type Bytes = &'static [u8];
 
-/// Every table, by family.
-pub(crate) const FAMILIES: [Family; 7] = [
+/// Every table, by family. Copies go through them in this order.
+pub(crate) const FAMILIES: [Family; 11] = [
     Family::Current,
     Family::Values,
     Family::Revisions,
@@ -29,6 +29,10 @@ pub(crate) const FAMILIES: [Family; 7] = [
     Family::Index,
     Family::ApiKeys,
     Family::Meta,
+    Family::Universes,
+    Family::Ordered,
+    Family::Board,
+    Family::Reviews,
 ];
 
 /// The name of a family's table.
@@ -41,6 +45,24 @@ pub(crate) const fn table_name(family: Family) -> &'static str {
         Family::Index => "idx",
         Family::ApiKeys => "key",
         Family::Meta => "meta",
+        Family::Universes => "uni",
+        Family::Ordered => "ordk",
+        Family::Board => "ord",
+        Family::Reviews => "rev",
+    }
+}
+
+/// Whether the first stores had the table of a family already.
+pub(crate) const fn is_original(family: Family) -> bool {
+    match family {
+        Family::Current
+        | Family::Values
+        | Family::Revisions
+        | Family::Stores
+        | Family::Index
+        | Family::ApiKeys
+        | Family::Meta => true,
+        Family::Universes | Family::Ordered | Family::Board | Family::Reviews => false,
     }
 }
 
@@ -144,53 +166,25 @@ pub(crate) trait Source {
     fn table(&self, family: Family) -> Result<&Self::Table, EngineError>;
 }
 
-/// Tables that are opened when they are first needed.
+/// Tables that are opened when they are first needed, in the order of [`FAMILIES`].
 #[derive(Debug)]
 struct Slots<T> {
-    current: OnceCell<T>,
-    values: OnceCell<T>,
-    revisions: OnceCell<T>,
-    stores: OnceCell<T>,
-    index: OnceCell<T>,
-    api_keys: OnceCell<T>,
-    meta: OnceCell<T>,
+    slots: [(Family, OnceCell<T>); FAMILIES.len()],
 }
 
 impl<T> Slots<T> {
     fn new() -> Self {
-        Self {
-            current: OnceCell::new(),
-            values: OnceCell::new(),
-            revisions: OnceCell::new(),
-            stores: OnceCell::new(),
-            index: OnceCell::new(),
-            api_keys: OnceCell::new(),
-            meta: OnceCell::new(),
-        }
+        Self { slots: FAMILIES.map(|family| (family, OnceCell::new())) }
     }
 
     fn slot(&self, family: Family) -> &OnceCell<T> {
-        match family {
-            Family::Current => &self.current,
-            Family::Values => &self.values,
-            Family::Revisions => &self.revisions,
-            Family::Stores => &self.stores,
-            Family::Index => &self.index,
-            Family::ApiKeys => &self.api_keys,
-            Family::Meta => &self.meta,
-        }
+        let slot = self.slots.iter().find(|(of, _)| *of == family);
+        &slot.expect("every family has a slot").1
     }
 
     fn slot_mut(&mut self, family: Family) -> &mut OnceCell<T> {
-        match family {
-            Family::Current => &mut self.current,
-            Family::Values => &mut self.values,
-            Family::Revisions => &mut self.revisions,
-            Family::Stores => &mut self.stores,
-            Family::Index => &mut self.index,
-            Family::ApiKeys => &mut self.api_keys,
-            Family::Meta => &mut self.meta,
-        }
+        let slot = self.slots.iter_mut().find(|(of, _)| *of == family);
+        &mut slot.expect("every family has a slot").1
     }
 
     fn get_or_open(
@@ -277,6 +271,16 @@ pub(crate) fn create_tables(database: &Database, counters: &[u8]) -> Result<(), 
             tables.table(family)?;
         }
         tables.insert(Family::Meta, crate::encode::meta::KEY, counters)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Creates the tables that are not there yet.
+pub(crate) fn add_tables(database: &Database) -> Result<(), EngineError> {
+    let transaction = database.begin_write()?;
+    for family in FAMILIES {
+        drop(transaction.open_table(definition(family))?);
     }
     transaction.commit()?;
     Ok(())

@@ -4,6 +4,8 @@
 //! error or a panic it is opened anew. A walk over a table goes from the front to the first page
 //! that cannot be read, and then from the back.
 
+pub(crate) mod ordered;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
@@ -11,8 +13,8 @@ use std::sync::Arc;
 use redb::{Database, StorageBackend};
 use steadfast_core::{EntryId, Revision, StoreId, Timestamp};
 
-use crate::backend::{builder, load_counters};
-use crate::bytes::Family;
+use crate::backend::{builder, complete_tables, load_counters};
+use crate::bytes::{Damage, Family};
 use crate::carve::carve;
 use crate::encode::entry::{Current, Pointer, State};
 use crate::encode::index::{self, Kind};
@@ -24,7 +26,7 @@ use crate::encode::{content, value};
 use crate::engine::{EngineError, Snapshot, Source, caught};
 use crate::options::Options;
 use crate::overlay::Overlay;
-use crate::read::{Lookup, content_bytes, lookup};
+use crate::read::{Lookup, content_bytes, is_outrun, lookup};
 use crate::stores::StoreNumbers;
 
 /// Keys out of order before a walk gives a direction up.
@@ -68,6 +70,7 @@ pub(crate) struct Rescued {
     pub(crate) revision: Revision,
     pub(crate) stamped_at: Timestamp,
     pub(crate) birth: Timestamp,
+    pub(crate) pinned: bool,
     /// The encoded content; nothing in a tombstone.
     pub(crate) content: Option<Vec<u8>>,
 }
@@ -98,6 +101,9 @@ impl ValueHead {
             revision: self.revision,
             stamped_at: self.stamped_at,
             birth: self.birth,
+            // Whose row is lost stays until somebody looked at it.
+            pinned: true,
+            value_size: None,
             place: crate::encode::entry::Place::Stored(self.pointer),
         }
     }
@@ -152,7 +158,10 @@ impl Patient {
             if self.trust == Trust::Distrusted {
                 distrust(&overlay).map_err(|error| failed(&error))?;
             }
-            Ok(builder(&self.options).create_with_backend(overlay)?)
+            let database = builder(&self.options).create_with_backend(overlay)?;
+            // Where that fails, whoever reads the missing table says so.
+            drop(complete_tables(&database));
+            Ok(database)
         })
     }
 
@@ -292,6 +301,9 @@ impl Patient {
                 Lookup::Here(record) => record,
             };
             Ok(match Current::decode(entry_key, record.value()) {
+                Ok(current) if is_outrun(snapshot, entry_key, current.newest_revision)? => {
+                    (Finding::Damaged(Damage::Outrun.to_string()), None)
+                }
                 Ok(current) => {
                     let finding = match current.state() {
                         Some(state) => rescue(snapshot, entry_key, &state)?,
@@ -376,6 +388,6 @@ fn rescue(
     if let Some(Err(damage)) = bytes.as_deref().map(content::decode) {
         return Ok(Finding::Damaged(damage.to_string()));
     }
-    let State { revision, stamped_at, birth, .. } = *state;
-    Ok(Finding::Here(Rescued { revision, stamped_at, birth, content: bytes }))
+    let State { revision, stamped_at, birth, pinned, .. } = *state;
+    Ok(Finding::Here(Rescued { revision, stamped_at, birth, pinned, content: bytes }))
 }

@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use steadfast_core::key::ApiKey;
-use steadfast_core::row::{Birth, EntryBody, RowBody};
-use steadfast_core::{ApiKeyId, Batch, Condition, EntryId, Revision, RowKey, StoreId, Write};
+use steadfast_core::row::{Birth, EntryBody, Reviewed, RowBody, StoreBody, UniverseBody};
+use steadfast_core::{
+    ApiKeyId, Batch, Condition, EntryId, Revision, RowKey, StoreId, UniverseId, UtcHour, Write,
+};
 
 use crate::apply::Before;
 use crate::encode::content;
@@ -44,6 +46,7 @@ pub(crate) struct EntryRef {
 pub(crate) struct NewState {
     pub(crate) revision: Revision,
     pub(crate) birth: Birth,
+    pub(crate) pinned: bool,
     /// The encoded content; nothing in a tombstone.
     pub(crate) content: Option<Vec<u8>>,
 }
@@ -52,7 +55,7 @@ pub(crate) struct NewState {
 #[derive(Debug)]
 pub(crate) enum Change {
     /// Writes the row of a data store.
-    PutStore { store: StoreId, revision: Revision, birth: Birth },
+    PutStore { store: StoreId, revision: Revision, body: StoreBody },
     /// Removes the row of a data store. Its number and its entries stay.
     DeleteStore { store: StoreId },
     /// Writes an API key.
@@ -65,8 +68,20 @@ pub(crate) enum Change {
     DeleteEntry { entry: EntryRef },
     /// Writes a revision row.
     PutRevision { entry: EntryRef, counter: u64, state: NewState },
-    /// Removes a revision row.
-    DeleteRevision { entry: EntryRef, counter: u64 },
+    /// Removes revision rows of one entry, a run of deletions of a batch.
+    DeleteRevisions { entry: EntryRef, counters: Vec<u64> },
+    /// Writes an entry of an ordered data store.
+    PutOrdered { at: OrderedRef, revision: Revision, value: Option<i64> },
+    /// Removes an entry of an ordered data store without a trace.
+    DeleteOrdered { at: OrderedRef },
+    /// Writes the row of a universe.
+    PutUniverse { universe: UniverseId, revision: Revision, body: UniverseBody },
+    /// Removes the row of a universe.
+    DeleteUniverse { universe: UniverseId },
+    /// Writes a reminder.
+    PutReview { hour: UtcHour, reviewed: Reviewed, revision: Revision },
+    /// Removes a reminder.
+    DeleteReview { hour: UtcHour, reviewed: Reviewed },
     /// Leaves only the witness of an entry, so that it reads as damaged and never as new.
     MarkEntry { entry: EntryRef },
     /// Leaves a link in the chain of a history that reads as damaged, for a revision that is lost.
@@ -75,6 +90,23 @@ pub(crate) enum Change {
     MarkStore { store: StoreId },
     /// Leaves only the witness of an API key.
     MarkApiKey { id: ApiKeyId },
+    /// Leaves only the witness of an entry of an ordered data store.
+    MarkOrdered { at: OrderedRef },
+    /// Leaves only the witness of the row of a universe.
+    MarkUniverse { universe: UniverseId },
+}
+
+/// An entry of an ordered data store, by name for those who watch, and as the tables know it.
+#[derive(Debug)]
+pub(crate) struct OrderedRef {
+    pub(crate) entry: EntryId,
+    pub(crate) place: EntryRef,
+}
+
+impl OrderedRef {
+    pub(crate) fn new(stores: &StoreNumbers, entry: EntryId) -> Self {
+        Self { place: EntryRef::new(stores, &entry), entry }
+    }
 }
 
 impl EntryRef {
@@ -92,16 +124,34 @@ pub(crate) fn prepare(stores: &StoreNumbers, batch: Batch) -> Prepared {
     let conditions = batch.conditions.into_iter().map(|(key, condition)| {
         let entry = match &key {
             RowKey::Entry(entry) | RowKey::Revision(entry, _) => Some(EntryRef::new(stores, entry)),
-            RowKey::Store(_) | RowKey::ApiKey(_) => None,
+            RowKey::Store(_)
+            | RowKey::ApiKey(_)
+            | RowKey::Universe(_)
+            | RowKey::Ordered(_)
+            | RowKey::Review(..) => None,
         };
         (key, condition, entry)
     });
     let conditions = conditions.collect();
     let mut changes = Vec::with_capacity(batch.writes.len());
+    let mut last_deleted: Option<&EntryId> = None;
     for write in &batch.writes {
-        if !is_twin_revision(write, &batch.writes) {
-            changes.push(change(stores, write, &batch.writes));
+        if is_twin_revision(write, &batch.writes) {
+            continue;
         }
+        // One after the other each would link its neighbours anew; together they do it once.
+        if let Write::Delete { key: RowKey::Revision(entry, counter) } = write {
+            if last_deleted == Some(entry)
+                && let Some(Change::DeleteRevisions { counters, .. }) = changes.last_mut()
+            {
+                counters.push(*counter);
+                continue;
+            }
+            last_deleted = Some(entry);
+        } else {
+            last_deleted = None;
+        }
+        changes.push(change(stores, write, &batch.writes));
     }
     let size = changes.iter().map(Change::size).sum();
     Prepared { conditions, changes, size }
@@ -113,12 +163,20 @@ impl Change {
             Self::PutEntry { state, .. } | Self::PutRevision { state, .. } => {
                 state.content.as_ref().map_or(0, Vec::len)
             }
+            Self::PutUniverse { body, .. } => 8 * body.earlier_snapshots.len(),
             Self::PutStore { .. }
             | Self::DeleteStore { .. }
             | Self::PutApiKey { .. }
             | Self::DeleteApiKey { .. }
             | Self::DeleteEntry { .. }
-            | Self::DeleteRevision { .. }
+            | Self::DeleteRevisions { .. }
+            | Self::PutOrdered { .. }
+            | Self::DeleteOrdered { .. }
+            | Self::DeleteUniverse { .. }
+            | Self::PutReview { .. }
+            | Self::DeleteReview { .. }
+            | Self::MarkOrdered { .. }
+            | Self::MarkUniverse { .. }
             | Self::MarkEntry { .. }
             | Self::MarkRevision { .. }
             | Self::MarkStore { .. }
@@ -151,50 +209,71 @@ fn are_twins(entry_write: &Write, revision_write: &Write) -> bool {
         && *counter == revision.counter
         && revision == other
         && body.birth == twin.birth
+        && body.pinned == twin.pinned
         && of == entry
 }
 
 fn is_twin_revision(write: &Write, writes: &[Write]) -> bool {
-    matches!(write.key(), RowKey::Revision(..))
+    matches!(write, Write::Put { key: RowKey::Revision(..), .. })
         && writes.iter().any(|other| are_twins(other, write))
 }
 
 fn change(stores: &StoreNumbers, write: &Write, writes: &[Write]) -> Change {
-    match write {
-        Write::Put { key, revision, body } => match (key, body) {
-            (RowKey::Entry(entry), RowBody::Entry(body)) => Change::PutEntry {
-                entry: EntryRef::new(stores, entry),
-                state: new_state(*revision, body),
-                with_revision: writes.iter().any(|other| are_twins(write, other)),
-            },
-            (RowKey::Revision(entry, counter), RowBody::Revision(body)) => Change::PutRevision {
-                entry: EntryRef::new(stores, entry),
-                counter: *counter,
-                state: new_state(*revision, body),
-            },
-            (RowKey::Store(store), RowBody::Store(body)) => {
-                Change::PutStore { store: store.clone(), revision: *revision, birth: body.birth }
-            }
-            (RowKey::ApiKey(id), RowBody::ApiKey(key)) => {
-                Change::PutApiKey { id: *id, revision: *revision, key: Box::new(key.clone()) }
-            }
-            (
-                RowKey::Store(_) | RowKey::Entry(_) | RowKey::Revision(..) | RowKey::ApiKey(_),
-                RowBody::Store(_) | RowBody::Entry(_) | RowBody::Revision(_) | RowBody::ApiKey(_),
-            ) => unreachable!("the check of the batch compares the families"),
+    let (key, revision, body) = match write {
+        Write::Put { key, revision, body } => (key, *revision, body),
+        Write::Delete { key } => return deletion(stores, key),
+    };
+    match (key, body) {
+        (RowKey::Entry(entry), RowBody::Entry(body)) => Change::PutEntry {
+            entry: EntryRef::new(stores, entry),
+            state: new_state(revision, body),
+            with_revision: writes.iter().any(|other| are_twins(write, other)),
         },
-        Write::Delete { key } => match key {
-            RowKey::Entry(entry) => Change::DeleteEntry { entry: EntryRef::new(stores, entry) },
-            RowKey::Revision(entry, counter) => {
-                Change::DeleteRevision { entry: EntryRef::new(stores, entry), counter: *counter }
-            }
-            RowKey::Store(store) => Change::DeleteStore { store: store.clone() },
-            RowKey::ApiKey(id) => Change::DeleteApiKey { id: *id },
+        (RowKey::Revision(entry, counter), RowBody::Revision(body)) => Change::PutRevision {
+            entry: EntryRef::new(stores, entry),
+            counter: *counter,
+            state: new_state(revision, body),
         },
+        (RowKey::Store(store), RowBody::Store(body)) => {
+            Change::PutStore { store: store.clone(), revision, body: body.clone() }
+        }
+        (RowKey::ApiKey(id), RowBody::ApiKey(key)) => {
+            Change::PutApiKey { id: *id, revision, key: Box::new(key.clone()) }
+        }
+        (RowKey::Universe(universe), RowBody::Universe(body)) => {
+            Change::PutUniverse { universe: *universe, revision, body: body.clone() }
+        }
+        (RowKey::Ordered(entry), RowBody::Ordered(body)) => {
+            let at = OrderedRef::new(stores, entry.clone());
+            Change::PutOrdered { at, revision, value: body.value }
+        }
+        (RowKey::Review(hour, reviewed), RowBody::Review) => {
+            Change::PutReview { hour: *hour, reviewed: reviewed.clone(), revision }
+        }
+        (_, _) => unreachable!("the check of the batch compares the families"),
+    }
+}
+
+fn deletion(stores: &StoreNumbers, key: &RowKey) -> Change {
+    match key {
+        RowKey::Entry(entry) => Change::DeleteEntry { entry: EntryRef::new(stores, entry) },
+        RowKey::Revision(entry, counter) => {
+            let (entry, counters) = (EntryRef::new(stores, entry), vec![*counter]);
+            Change::DeleteRevisions { entry, counters }
+        }
+        RowKey::Store(store) => Change::DeleteStore { store: store.clone() },
+        RowKey::ApiKey(id) => Change::DeleteApiKey { id: *id },
+        RowKey::Universe(universe) => Change::DeleteUniverse { universe: *universe },
+        RowKey::Ordered(entry) => {
+            Change::DeleteOrdered { at: OrderedRef::new(stores, entry.clone()) }
+        }
+        RowKey::Review(hour, reviewed) => {
+            Change::DeleteReview { hour: *hour, reviewed: reviewed.clone() }
+        }
     }
 }
 
 fn new_state(revision: Revision, body: &EntryBody) -> NewState {
     let content = body.content.as_deref().map(content::encode);
-    NewState { revision, birth: body.birth, content }
+    NewState { revision, birth: body.birth, pinned: body.pinned, content }
 }

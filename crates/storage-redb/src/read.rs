@@ -1,24 +1,31 @@
 //! Reads of single rows, from a snapshot or inside a write.
 //!
-//! A miss is believed only when a second witness confirms it: the index for entries, stores and
-//! API keys, the chain of the history for revisions. Everything else that does not read back as it
-//! was written is [`Found::Corrupt`].
+//! A miss is believed only when a second witness confirms it: the index for entries, stores, API
+//! keys and universes, the chain of the history for revisions. A state is believed unless a witness
+//! knows of a newer one: the history for entries, the board for entries of ordered data stores.
+//! Everything else that does not read back as it was written is [`Found::Corrupt`].
+
+pub(crate) mod ordered;
 
 use std::sync::Arc;
 
 use redb::{AccessGuard, ReadableTable};
-use steadfast_core::row::{Birth, EntryBody, RowBody};
-use steadfast_core::{ApiKeyId, Content, EntryId, Found, Row, RowKey, StoreId};
+use steadfast_core::row::{Birth, EntryBody, Reviewed, RowBody};
+use steadfast_core::{
+    ApiKeyId, Content, EntryId, Found, Row, RowKey, StoreId, UniverseId, UtcHour,
+};
 
 use crate::bytes::{Damage, Family};
 use crate::encode::entry::{Current, Place, Pointer, State};
 use crate::encode::index::Kind;
 use crate::encode::keys::{
-    api_key_key, entry_key, parse_revision_key, revision_key, revision_prefix, store_key, value_key,
+    api_key_key, entry_key, parse_revision_key, review_key, revision_key, revision_prefix,
+    store_key, universe_key, value_key,
 };
 use crate::encode::revision::Link;
+use crate::encode::stamped::Stamped;
 use crate::encode::store::Store;
-use crate::encode::{api_key, content, value};
+use crate::encode::{api_key, content, universe, value};
 use crate::engine::{Bytes, EngineError, Source};
 use crate::stores::StoreNumbers;
 
@@ -63,6 +70,18 @@ pub(crate) fn row(
             Some(entry_key) => revision_row(source, &entry_key, entry, *counter),
             None => Ok(Found::Absent),
         },
+        RowKey::Ordered(entry) => match key_of(stores, entry) {
+            Some(entry_key) => ordered::row(source, &entry_key, entry),
+            None => Ok(Found::Absent),
+        },
+        RowKey::Universe(universe) => universe_row(source, *universe),
+        RowKey::Review(hour, reviewed) => {
+            let key = review_key(*hour, reviewed);
+            let record = source.table(Family::Reviews)?.get(&key[..])?;
+            Ok(record.map_or(Found::Absent, |record| {
+                review_found(*hour, reviewed.clone(), &key, record.value())
+            }))
+        }
     }
 }
 
@@ -103,6 +122,26 @@ pub(crate) fn api_key_found(id: ApiKeyId, record: &[u8]) -> Found {
     api_key::decode(id, record).map_or(Found::Corrupt(RowKey::ApiKey(id)), Found::Row)
 }
 
+fn universe_row(source: &impl Source, id: UniverseId) -> Result<Found, EngineError> {
+    let corrupt = Found::Corrupt(RowKey::Universe(id));
+    Ok(match lookup(source, Family::Universes, Kind::Universe, &universe_key(id))? {
+        Lookup::Absent => Found::Absent,
+        Lookup::Missing => corrupt,
+        Lookup::Here(record) => universe::decode(id, record.value()).map_or(corrupt, Found::Row),
+    })
+}
+
+/// The row of a reminder's record.
+pub(crate) fn review_found(hour: UtcHour, reviewed: Reviewed, key: &[u8], record: &[u8]) -> Found {
+    let name = RowKey::Review(hour, reviewed);
+    match Stamped::decode(Family::Reviews, key, record) {
+        Ok(Stamped { revision, stamped_at }) => {
+            Found::Row(Row { key: name, revision, stamped_at, body: RowBody::Review })
+        }
+        Err(_) => Found::Corrupt(name),
+    }
+}
+
 fn entry_row(
     source: &impl Source,
     entry_key: &[u8],
@@ -123,11 +162,49 @@ pub(crate) fn entry_found(
     record: &[u8],
 ) -> Result<Found, EngineError> {
     let key = RowKey::Entry(entry.clone());
-    match Current::decode(entry_key, record).map(|current| current.state()) {
-        Ok(Some(state)) => state_found(source, entry_key, key, &state, RowBody::Entry),
+    match current(source, entry_key, record)? {
+        Ok(Some(state)) => state_found(source, entry_key, key, &state),
         Ok(None) => Ok(Found::Absent),
         Err(_) => Ok(Found::Corrupt(key)),
     }
+}
+
+/// The state in an entry's record, if there is an entry, unless its history knows better.
+pub(crate) fn current<'r>(
+    source: &impl Source,
+    entry_key: &[u8],
+    record: &'r [u8],
+) -> Result<Result<Option<State<'r>>, Damage>, EngineError> {
+    let current = match Current::decode(entry_key, record) {
+        Ok(current) => current,
+        Err(damage) => return Ok(Err(damage)),
+    };
+    if is_outrun(source, entry_key, current.newest_revision)? {
+        return Ok(Err(Damage::Outrun));
+    }
+    Ok(Ok(current.state()))
+}
+
+/// Whether the history of an entry has a readable row that is newer than the newest one that its
+/// record names: the record then comes from an older page, which damage made part of the table
+/// again. A revision row that is missing or damaged says nothing about the entry.
+pub(crate) fn is_outrun(
+    source: &impl Source,
+    entry_key: &[u8],
+    newest_revision: Option<u64>,
+) -> Result<bool, EngineError> {
+    let start = revision_prefix(entry_key);
+    // The counter is inverted in the key: the newer ones stand before it.
+    let mut end = revision_key(entry_key, newest_revision.unwrap_or(0));
+    if newest_revision.is_none() {
+        end.push(0);
+    }
+    let Some(item) = source.table(Family::Revisions)?.range::<&[u8]>(&start[..]..&end[..])?.next()
+    else {
+        return Ok(false);
+    };
+    let (key, record) = item?;
+    Ok(Link::decode(key.value(), record.value()).is_ok())
 }
 
 fn revision_row(
@@ -157,7 +234,7 @@ pub(crate) fn revision_found(
 ) -> Result<Found, EngineError> {
     let key = RowKey::Revision(entry.clone(), counter);
     match Link::decode(&revision_key(entry_key, counter), record) {
-        Ok(link) => state_found(source, entry_key, key, &link.state, RowBody::Revision),
+        Ok(link) => state_found(source, entry_key, key, &link.state),
         Err(_) => Ok(Found::Corrupt(key)),
     }
 }
@@ -203,17 +280,20 @@ pub(crate) fn newest(source: &impl Source, entry_key: &[u8]) -> Result<Next, Eng
     })
 }
 
-fn state_found(
+/// The row of a state of an entry or revision.
+pub(crate) fn state_found(
     source: &impl Source,
     entry_key: &[u8],
     key: RowKey,
     state: &State<'_>,
-    body: impl FnOnce(EntryBody) -> RowBody,
 ) -> Result<Found, EngineError> {
     let Ok(content) = content_of(source, entry_key, state)? else {
         return Ok(Found::Corrupt(key));
     };
-    let body = body(EntryBody { birth: Birth::At(state.birth), content: content.map(Arc::new) });
+    let birth = Birth::At(state.birth);
+    let body = EntryBody { birth, content: content.map(Arc::new), pinned: state.pinned };
+    let is_revision = matches!(key, RowKey::Revision(..));
+    let body = if is_revision { RowBody::Revision(body) } else { RowBody::Entry(body) };
     let (revision, stamped_at) = (state.revision, state.stamped_at);
     Ok(Found::Row(Row { key, revision, stamped_at, body }))
 }

@@ -7,21 +7,22 @@
 //!
 //! The source is not changed, except that its LOCK file names this process.
 
+mod others;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use redb::Database;
-use steadfast_core::row::{Birth, RowBody};
+use steadfast_core::row::{Birth, Reviewed};
 use steadfast_core::{EntryId, RowKey, StoreId, Timestamp};
 
 use crate::apply::Apply;
 use crate::backend::{builder, create, damaged, file_backend, went_back};
 use crate::bytes::Family;
 use crate::directory::Directory;
-use crate::encode::api_key;
 use crate::encode::index::Kind;
-use crate::encode::keys::{parse_api_key_key, parse_store_key};
+use crate::encode::keys::parse_store_key;
 use crate::encode::meta::Counters;
 use crate::encode::store::Store;
 use crate::engine::{EngineError, WriteTables, caught};
@@ -46,9 +47,16 @@ pub struct SalvageReport {
     pub revision_count: u64,
     /// API keys that were saved.
     pub api_key_count: u64,
+    /// Entries of ordered data stores that were saved, removed ones included.
+    pub ordered_count: u64,
+    /// Rows of universes that were saved.
+    pub universe_count: u64,
+    /// Reminders that were saved, or made anew because some were lost.
+    pub review_count: u64,
     /// Rows that exist and could not be read. They are marked as damaged in the new store.
     pub damaged: Vec<RowKey>,
-    /// Values of damaged rows that were saved as revision rows.
+    /// Values of damaged rows that were saved as revision rows, and entries of ordered data stores
+    /// that were read off their boards.
     pub recovered: Vec<RowKey>,
     /// What was found and belongs to nothing that has a name.
     pub lost: Vec<String>,
@@ -81,8 +89,8 @@ pub fn salvage(dir: &Path, new_dir: &Path) -> Result<SalvageReport, OpenError> {
         let stores = StoreNumbers::default();
         let changes = Vec::new();
         let counters = Counters::NEW;
-        let mut rescue =
-            Rescue { patient, report: &mut report, database, stores, counters, changes };
+        let (reviewed, report) = (Vec::new(), &mut report);
+        let mut rescue = Rescue { patient, report, database, stores, counters, changes, reviewed };
         rescue.run(closed_at)?;
         let Rescue { database, counters, .. } = rescue;
         drop(database);
@@ -100,6 +108,8 @@ struct Rescue<'r> {
     stores: StoreNumbers,
     counters: Counters,
     changes: Vec<(Change, Timestamp)>,
+    /// What has a past that may have to go some day.
+    reviewed: Vec<Reviewed>,
 }
 
 impl Rescue<'_> {
@@ -131,12 +141,15 @@ impl Rescue<'_> {
         let stores = self.patient.stores();
         self.rescue_stores()?;
         self.rescue_api_keys()?;
+        self.rescue_universes()?;
+        self.rescue_ordered(&stores)?;
         for (entry_key, traces) in self.patient.entries() {
             match Traces::name(&entry_key, &stores) {
                 Some(entry) => self.rescue_entry(&entry_key, &entry, &traces)?,
                 None => self.report.lost.push(nameless(&entry_key, &stores)),
             }
         }
+        self.rescue_reviews()?;
         self.flush()?;
         self.report.failures = self.patient.failures.iter().cloned().collect();
         Ok(())
@@ -164,37 +177,8 @@ impl Rescue<'_> {
         for (store, row) in found {
             let Some(row) = row else { continue };
             self.report.store_count += 1;
-            let (revision, birth) = (row.revision, Birth::At(row.birth));
-            self.change(Change::PutStore { store, revision, birth }, row.stamped_at)?;
-        }
-        Ok(())
-    }
-
-    fn rescue_api_keys(&mut self) -> Result<(), EngineError> {
-        let mut found = HashMap::new();
-        self.patient.walk(Family::ApiKeys, &[], |key, record| {
-            let id = parse_api_key_key(key);
-            if let Some((id, Ok(row))) = id.map(|id| (id, api_key::decode(id, record))) {
-                found.insert(id, row);
-            }
-        });
-        let mut known = Vec::new();
-        self.patient.walk(Family::Index, &[Kind::ApiKey.byte()], |key, _| {
-            known.extend(key.get(1..).and_then(parse_api_key_key));
-        });
-        for id in known {
-            if !found.contains_key(&id) {
-                self.report.damaged.push(RowKey::ApiKey(id));
-                self.change(Change::MarkApiKey { id }, Timestamp::EPOCH)?;
-            }
-        }
-        let mut found: Vec<_> = found.into_iter().collect();
-        found.sort_by_key(|(id, _)| *id);
-        for (id, row) in found {
-            let RowBody::ApiKey(key) = row.body else { continue };
-            self.report.api_key_count += 1;
-            let key = Box::new(key);
-            self.change(Change::PutApiKey { id, revision: row.revision, key }, row.stamped_at)?;
+            let (revision, body) = (row.revision, row.body());
+            self.change(Change::PutStore { store, revision, body }, row.stamped_at)?;
         }
         Ok(())
     }
@@ -206,6 +190,7 @@ impl Rescue<'_> {
         traces: &Traces,
     ) -> Result<(), EngineError> {
         let (current, newest) = self.patient.entry(entry_key);
+        self.reviewed.push(Reviewed::Entry(entry.clone()));
         let mut counters = traces.revisions.clone();
         counters.extend(newest);
         let mut twin = None;
@@ -295,7 +280,8 @@ impl Rescue<'_> {
     fn flush(&mut self) -> Result<(), EngineError> {
         let transaction = self.database.begin_write()?;
         let tables = WriteTables::new(&transaction);
-        let mut apply = Apply { tables, stores: &self.stores, counters: self.counters };
+        let mut apply =
+            Apply { tables, stores: &self.stores, counters: self.counters, ordered: Vec::new() };
         for (change, stamp) in self.changes.drain(..) {
             let batch = Prepared { conditions: Vec::new(), changes: vec![change], size: 0 };
             apply.write(batch, stamp)?;
@@ -309,8 +295,8 @@ impl Rescue<'_> {
 }
 
 fn new_state(state: Rescued) -> (NewState, Timestamp) {
-    let Rescued { revision, stamped_at, birth, content } = state;
-    (NewState { revision, birth: Birth::At(birth), content }, stamped_at)
+    let Rescued { revision, stamped_at, birth, pinned, content } = state;
+    (NewState { revision, birth: Birth::At(birth), pinned, content }, stamped_at)
 }
 
 fn nameless(entry_key: &[u8], stores: &HashMap<u32, StoreId>) -> String {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use steadfast_core::row::{ReadResult, ScanResult};
-use steadfast_core::{Batch, CommitOutcome, RowKey, RowRange, Timestamp};
+use steadfast_core::row::{FoundHead, HeadsReply, HeadsResult, ReadResult, ScanResult};
+use steadfast_core::{Batch, CommitOutcome, EntryId, RowKey, RowRange, Timestamp};
 
 use crate::done::Done;
 
@@ -16,6 +16,26 @@ pub struct Capabilities {
     pub durable: bool,
     /// Whether one process owns the rows, so that nobody else can change them.
     pub single_owner: bool,
+}
+
+/// A committed change of an entry of an ordered data store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderedChange {
+    /// The entry.
+    pub entry: EntryId,
+    /// Its value before; nothing if it had none.
+    pub before: Option<i64>,
+    /// Its value from now on; nothing if it was removed.
+    pub after: Option<i64>,
+}
+
+/// Is told of every change of an ordered data store, so that places can be counted in memory.
+pub trait OrderedWatcher: Send + Sync {
+    /// Takes the changes of one batch, one for each row of an ordered data store that it wrote, in
+    /// its order. Called in the order of the commits, by one thread at a time, before the commit is
+    /// answered. A read that begins after the call sees the commit, one that began before it may.
+    /// Must neither wait nor call the backend.
+    fn committed(&self, changes: &[OrderedChange]);
 }
 
 /// Stores rows, and writes batches of them atomically.
@@ -46,6 +66,35 @@ pub trait Backend: Send + Sync {
 
     /// Reads a run of rows in key order, at most `limit`.
     fn scan(&self, range: RowRange, limit: usize, done: Done<ScanResult>);
+
+    /// Reads a run of heads of entries or revisions in key order, at most `limit`, with the sizes of
+    /// the values if `with_sizes`. A range of another family is a fault of the caller.
+    ///
+    /// An engine that can leave out the contents does; this one reads the rows.
+    fn heads(&self, range: RowRange, limit: usize, with_sizes: bool, done: Done<HeadsResult>) {
+        let done = Done::new(move |reply: ScanResult| {
+            let mut reply = reply.map(|reply| HeadsReply::of(&reply));
+            for found in reply.iter_mut().flat_map(|reply| &mut reply.heads) {
+                if let (FoundHead::Head(head), false) = (found, with_sizes) {
+                    head.value_size = None;
+                }
+            }
+            done.complete(reply);
+        });
+        self.scan(range, limit, done);
+    }
+
+    /// Lets a watcher know of every later change of an ordered data store. False if this backend
+    /// cannot: its rows may be changed by others. At most one watcher.
+    fn watch(&self, watcher: Arc<dyn OrderedWatcher>) -> bool {
+        let _ = watcher;
+        false
+    }
+
+    /// Completes once the watcher knows of every commit that an earlier read may have seen.
+    fn drain(&self, done: Done<()>) {
+        done.complete(());
+    }
 
     /// Writes a batch. Never cancelled once it was submitted.
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>);
@@ -84,6 +133,18 @@ impl<B: Backend + ?Sized> Backend for Arc<B> {
 
     fn scan(&self, range: RowRange, limit: usize, done: Done<ScanResult>) {
         (**self).scan(range, limit, done);
+    }
+
+    fn heads(&self, range: RowRange, limit: usize, with_sizes: bool, done: Done<HeadsResult>) {
+        (**self).heads(range, limit, with_sizes, done);
+    }
+
+    fn watch(&self, watcher: Arc<dyn OrderedWatcher>) -> bool {
+        (**self).watch(watcher)
+    }
+
+    fn drain(&self, done: Done<()>) {
+        (**self).drain(done);
     }
 
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>) {

@@ -19,6 +19,7 @@
 //! `PROPTEST_CASES` sets the number of cases of every comparison with a model.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::backend::Backend;
 use crate::fault::Fault;
@@ -74,6 +75,18 @@ pub trait PlatformHarness {
     /// Forgets the faults that were planned and did not happen yet.
     fn heal(&mut self) {}
 
+    /// Moves the store's clock forward, by whole seconds. False if it cannot be moved.
+    fn pass(&mut self, time: Duration) -> bool {
+        let _ = time;
+        false
+    }
+
+    /// Sweeps until nothing is due any more, or a pass fails. False if this implementation cannot
+    /// be told to.
+    fn sweep(&mut self) -> bool {
+        false
+    }
+
     /// Closes and opens again what lies behind the platform. False if that would lose data or
     /// cannot be done.
     fn reopen(&mut self) -> bool {
@@ -114,6 +127,9 @@ macro_rules! conformance {
                 a_full_store_can_be_read_and_later_written,
                 a_failed_read_is_an_error_and_not_absence,
                 what_was_acknowledged_survives_a_reopening,
+                a_watcher_knows_of_a_commit_before_it_is_answered,
+                a_watcher_is_told_in_the_order_of_the_commits,
+                a_drained_watcher_knows_what_was_read_before,
             }
         }
     };
@@ -150,7 +166,32 @@ macro_rules! platform_conformance {
                 a_write_that_stays_unknown_is_said_to_be,
                 a_failed_read_is_an_error_and_not_absence,
                 first_writes_of_a_store_survive_each_other,
+                ordered_sequences_agree_with_a_naive_model,
+                ordered_entries_are_apart_from_those_of_data_stores,
+                ordered_writes_without_an_answer_happen_once,
+                a_removed_ordered_entry_is_not_brought_back_by_a_late_write,
+                a_failed_read_is_an_error_and_not_a_short_page,
+                standings_are_exact_while_others_write,
                 what_was_acknowledged_survives_a_reopening,
+                v_10_to_v_12_backups_are_hourly_and_last_30_days,
+                v_16_a_deleted_entry_is_purged_after_30_days,
+                thinned_history_gets_thinner_with_time,
+                v_27_a_restore_can_be_taken_back_at_any_time,
+                v_04_a_removed_revision_is_gone_and_no_other,
+                hv_1_sweeps_beside_writers_take_nothing_that_is_there,
+                a_sweep_that_fails_half_way_is_made_up_for,
+                listings_agree_with_a_naive_model,
+                pages_are_repeatable_and_complete,
+                a_listing_beside_writers_has_everything_that_stood_still,
+                deleted_entries_are_listed_for_30_days,
+                a_failed_read_is_an_error_and_not_an_empty_page,
+                a_deleted_store_is_out_of_reach_and_comes_back_whole,
+                a_deletion_can_be_taken_back_for_30_days,
+                one_snapshot_a_day,
+                store_changes_without_an_answer_happen_once,
+                a_late_store_change_is_refused_by_a_newer_one,
+                store_changes_of_several_threads_agree,
+                store_changes_survive_a_reopening,
             }
         }
     };

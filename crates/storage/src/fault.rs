@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use steadfast_core::row::{ReadResult, ScanResult};
+use steadfast_core::row::{HeadsResult, ReadResult, ScanResult};
 use steadfast_core::{
     Batch, CommitOutcome, Outcome, ReadError, Refusal, RowKey, RowRange, Timestamp,
 };
 
-use crate::backend::{Backend, Capabilities};
+use crate::backend::{Backend, Capabilities, OrderedWatcher};
 use crate::done::Done;
 
 /// One fault, for one call. The letters are those of the fault list in the reliability contract.
@@ -116,6 +116,21 @@ impl<B: Backend> Backend for FaultyBackend<B> {
             return done.complete(Err(broken()));
         }
         self.inner.scan(range, limit, done);
+    }
+
+    fn heads(&self, range: RowRange, limit: usize, with_sizes: bool, done: Done<HeadsResult>) {
+        if self.read_fails() {
+            return done.complete(Err(broken()));
+        }
+        self.inner.heads(range, limit, with_sizes, done);
+    }
+
+    fn watch(&self, watcher: Arc<dyn OrderedWatcher>) -> bool {
+        self.inner.watch(watcher)
+    }
+
+    fn drain(&self, done: Done<()>) {
+        self.inner.drain(done);
     }
 
     fn stopped(&self) -> Option<Arc<str>> {

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+mod boards;
 pub mod done;
 pub mod fault;
 pub mod local;
@@ -18,9 +19,10 @@ pub mod platform;
 pub mod conformance;
 
 pub use backend::{Backend, Capabilities};
+pub use boards::Task;
 pub use done::{Done, wait};
 pub use fault::{Fault, FaultyBackend};
-pub use local::LocalPlatform;
+pub use local::{LocalPlatform, WeakPlatform};
 pub use memory::{MemoryBackend, Rows};
 pub use platform::Platform;
 pub use steadfast_core::row::{ReadReply, ReadResult, ScanReply, ScanResult};

@@ -2,23 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard};
+use std::ops::{Bound, RangeInclusive};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use steadfast_core::row::{ReadReply, ReadResult, ScanReply, ScanResult};
+use steadfast_core::row::{OrderedBody, ReadReply, ReadResult, Reviewed, ScanReply, ScanResult};
 use steadfast_core::{
-    ApiKeyId, Batch, CommitOutcome, Committed, EntryId, EntryKey, Found, Limits, Outcome, Refusal,
-    Row, RowKey, RowRange, Scope, StoreId, StoreName, Timestamp, UniverseId, Write,
+    ApiKeyId, Batch, BoardId, CommitOutcome, Committed, EntryId, EntryKey, Found, Limits, Order,
+    Outcome, Refusal, Revision, Row, RowBody, RowKey, RowRange, Scope, StoreId, StoreName,
+    Timestamp, UniverseId, UtcHour, Write,
 };
 
-use crate::backend::{Backend, Capabilities};
+use crate::backend::{Backend, Capabilities, OrderedChange, OrderedWatcher};
 use crate::done::Done;
+
+/// The entries of a board by value and key, each with its last write.
+type Items = BTreeMap<(i64, EntryKey), (Revision, Timestamp)>;
 
 /// Rows in key order, with the rules of [`Backend`] but without threads. The simulator uses it as
 /// its disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the rows of the rows are what it is about")]
 pub struct Rows {
     rows: BTreeMap<RowKey, Row>,
+    /// The entries of each board that have a value, with the rest of their rows.
+    boards: BTreeMap<BoardId, Items>,
     last_stamp: Timestamp,
 }
 
@@ -68,9 +75,11 @@ impl Rows {
                 Write::Put { key, revision, body } => {
                     let (revision, body) = (*revision, body.clone());
                     let row = Row { key: key.clone(), revision, stamped_at, body };
+                    self.place(key, Some(&row));
                     self.rows.insert(key.clone(), row);
                 }
                 Write::Delete { key } => {
+                    self.place(key, None);
                     self.rows.remove(key);
                 }
             }
@@ -78,23 +87,144 @@ impl Rows {
         Committed { stamped_at }
     }
 
+    /// Moves an entry on its board, before its row is written.
+    fn place(&mut self, key: &RowKey, next: Option<&Row>) {
+        let RowKey::Ordered(entry) = key else { return };
+        let before = self.rows.get(key).and_then(|row| ordered_value(&row.body));
+        let board = self.boards.entry(BoardId::of(entry)).or_default();
+        if let Some(value) = before {
+            board.remove(&(value, entry.key.clone()));
+        }
+        if let Some((row, value)) = next.and_then(|row| Some((row, ordered_value(&row.body)?))) {
+            board.insert((value, entry.key.clone()), (row.revision, row.stamped_at));
+        }
+        if board.is_empty() {
+            self.boards.remove(&BoardId::of(entry));
+        }
+    }
+
+    /// The changes of ordered data stores that a batch would make now.
+    pub fn ordered_changes(&self, batch: &Batch) -> Vec<OrderedChange> {
+        let change = |write: &Write| {
+            let RowKey::Ordered(entry) = write.key() else { return None };
+            let before = self.rows.get(write.key()).and_then(|row| ordered_value(&row.body));
+            let after = match write {
+                Write::Put { body, .. } => ordered_value(body),
+                Write::Delete { .. } => None,
+            };
+            Some(OrderedChange { entry: entry.clone(), before, after })
+        };
+        batch.writes.iter().filter_map(change).collect()
+    }
+
     /// A run of rows, at most `limit`.
     pub fn scan(&self, range: &RowRange, limit: usize) -> ScanReply {
-        let is_revisions = matches!(range, RowRange::Revisions { .. });
-        let run = self.rows.range(bounds(range));
-        let mut run: Box<dyn Iterator<Item = (&RowKey, &Row)>> =
-            if is_revisions { Box::new(run.rev()) } else { Box::new(run) };
-        let rows = run.by_ref().take(limit).map(|(_, row)| Found::Row(row.clone())).collect();
-        ScanReply { rows, more: run.next().is_some() }
+        if let RowRange::Board { board, order, min, max, beyond } = range {
+            return page(self.board(board, *order, *min..=*max, beyond.as_ref()), limit);
+        }
+        page(self.run(range).cloned(), limit)
+    }
+
+    /// The rows of a range, in its order.
+    fn run(&self, range: &RowRange) -> Box<dyn Iterator<Item = &Row> + '_> {
+        let bounds = bounds(range);
+        if is_empty(&bounds) {
+            return Box::new(std::iter::empty());
+        }
+        let run = self.rows.range(bounds).map(|(_, row)| row);
+        match range {
+            RowRange::Revisions { order: Order::Descending, .. } => Box::new(run.rev()),
+            RowRange::Entries { span, .. } => {
+                let span = span.clone();
+                let covers = move |entry: &EntryId| span.covers(&entry.scope, &entry.key);
+                Box::new(
+                    run.filter(
+                        move |row| matches!(&row.key, RowKey::Entry(entry) if covers(entry)),
+                    ),
+                )
+            }
+            RowRange::Stores { prefix, .. } => {
+                let prefix = Arc::clone(prefix);
+                let covers = move |store: &StoreId| store.name.as_str().starts_with(&*prefix);
+                Box::new(
+                    run.filter(
+                        move |row| matches!(&row.key, RowKey::Store(store) if covers(store)),
+                    ),
+                )
+            }
+            RowRange::Revisions { order: Order::Ascending, .. }
+            | RowRange::AllStores { .. }
+            | RowRange::ApiKeys { .. }
+            | RowRange::Board { .. }
+            | RowRange::Ordered { .. }
+            | RowRange::Reviews { .. } => Box::new(run),
+        }
+    }
+
+    /// The rows of a board that have a value.
+    fn board<'a>(
+        &'a self,
+        board: &'a BoardId,
+        order: Order,
+        values: RangeInclusive<i64>,
+        beyond: Option<&(i64, EntryKey)>,
+    ) -> Box<dyn Iterator<Item = Row> + 'a> {
+        type Item<'a> = (&'a (i64, EntryKey), &'a (Revision, Timestamp));
+        let Some(items) = self.boards.get(board) else { return Box::new(std::iter::empty()) };
+        let row = |((value, key), (revision, stamped_at)): Item<'_>| Row {
+            key: RowKey::Ordered(board.entry(key.clone())),
+            revision: *revision,
+            stamped_at: *stamped_at,
+            body: RowBody::Ordered(OrderedBody { value: Some(*value) }),
+        };
+        let (min, max) = values.into_inner();
+        match order {
+            Order::Ascending => {
+                let first = Bound::Included((min, EntryKey::trusted("")));
+                let start = match beyond {
+                    Some(last) if last.0 >= min => Bound::Excluded(last.clone()),
+                    Some(_) | None => first,
+                };
+                let run = items.range((start, Bound::Unbounded));
+                Box::new(run.take_while(move |(item, _)| item.0 <= max).map(row))
+            }
+            Order::Descending => {
+                let end = match (beyond, max.checked_add(1)) {
+                    (Some(last), _) if last.0 <= max => Bound::Excluded(last.clone()),
+                    (_, Some(next)) => Bound::Excluded((next, EntryKey::trusted(""))),
+                    (_, None) => Bound::Unbounded,
+                };
+                let run = items.range((Bound::Unbounded, end)).rev();
+                Box::new(run.take_while(move |(item, _)| item.0 >= min).map(row))
+            }
+        }
     }
 }
 
-/// The keys of a range. A family's keys are neighbours, and no text sorts before the empty one, so
-/// that the first key of the next store, scope or entry ends a run.
+/// At most so many rows from the start of a run.
+fn page(mut run: impl Iterator<Item = Row>, limit: usize) -> ScanReply {
+    let rows = run.by_ref().take(limit).map(Found::Row).collect();
+    ScanReply { rows, more: run.next().is_some() }
+}
+
+/// The value of an entry of an ordered data store.
+fn ordered_value(body: &RowBody) -> Option<i64> {
+    match body {
+        RowBody::Ordered(body) => body.value,
+        RowBody::Store(_)
+        | RowBody::Entry(_)
+        | RowBody::Revision(_)
+        | RowBody::ApiKey(_)
+        | RowBody::Universe(_)
+        | RowBody::Review => None,
+    }
+}
+
+/// Bounds that hold all keys of a range. A family's keys are neighbours, and no text sorts before
+/// the empty one, so that the first key of the next store, scope or entry ends a run.
 fn bounds(range: &RowRange) -> (Bound<RowKey>, Bound<RowKey>) {
-    let first_store = |universe| StoreId { universe, name: StoreName::trusted("") };
     match range {
-        RowRange::Stores { universe, after } => {
+        RowRange::Stores { universe, prefix: _, after } => {
             let start = match after {
                 Some(name) => Bound::Excluded(RowKey::Store(StoreId {
                     universe: *universe,
@@ -108,27 +238,26 @@ fn bounds(range: &RowRange) -> (Bound<RowKey>, Bound<RowKey>) {
             };
             (start, Bound::Excluded(end))
         }
-        RowRange::Entries { store, after } => {
+        RowRange::AllStores { after } => {
             let start = match after {
-                Some((scope, key)) => Bound::Excluded(RowKey::Entry(EntryId {
-                    store: store.clone(),
-                    scope: scope.clone(),
-                    key: key.clone(),
-                })),
-                None => Bound::Included(RowKey::Entry(first_entry(store.clone()))),
+                Some(store) => Bound::Excluded(RowKey::Store(store.clone())),
+                None => Bound::Included(RowKey::Store(first_store(UniverseId(0)))),
             };
-            // The shortest name that sorts behind this store's.
-            let next = StoreName::trusted(format!("{}\0", store.name));
-            let next = StoreId { universe: store.universe, name: next };
-            (start, Bound::Excluded(RowKey::Entry(first_entry(next))))
+            let end = RowKey::Entry(first_entry(first_store(UniverseId(0))));
+            (start, Bound::Excluded(end))
         }
-        RowRange::Revisions { entry, before } => {
-            let start = Bound::Included(RowKey::Revision(entry.clone(), 0));
-            let end = match before {
-                Some(counter) => Bound::Excluded(RowKey::Revision(entry.clone(), *counter)),
-                None => Bound::Included(RowKey::Revision(entry.clone(), u64::MAX)),
-            };
-            (start, end)
+        RowRange::Entries { store, span: _, after } => {
+            of_store(store, after.as_ref(), RowKey::Entry)
+        }
+        RowRange::Ordered { store, after } => of_store(store, after.as_ref(), RowKey::Ordered),
+        RowRange::Revisions { entry, order, beyond } => {
+            let revision = |counter| RowKey::Revision(entry.clone(), counter);
+            let (first, last) = (Bound::Included(revision(0)), Bound::Included(revision(u64::MAX)));
+            match (beyond, order) {
+                (None, _) => (first, last),
+                (Some(counter), Order::Ascending) => (Bound::Excluded(revision(*counter)), last),
+                (Some(counter), Order::Descending) => (first, Bound::Excluded(revision(*counter))),
+            }
         }
         RowRange::ApiKeys { after } => {
             let start = match after {
@@ -137,7 +266,61 @@ fn bounds(range: &RowRange) -> (Bound<RowKey>, Bound<RowKey>) {
             };
             (start, Bound::Included(RowKey::ApiKey(ApiKeyId(u128::MAX))))
         }
+        RowRange::Board { board, .. } => {
+            let store = &board.store;
+            of_store(store, None, RowKey::Ordered)
+        }
+        RowRange::Reviews { through, after } => {
+            let first = |hour| {
+                RowKey::Review(hour, Reviewed::Entry(first_entry(first_store(UniverseId(0)))))
+            };
+            let start = match after {
+                Some((hour, reviewed)) => Bound::Excluded(RowKey::Review(*hour, reviewed.clone())),
+                None => Bound::Included(first(UtcHour(0))),
+            };
+            match through.0.checked_add(1) {
+                Some(next) => (start, Bound::Excluded(first(UtcHour(next)))),
+                // Reviews are the last family.
+                None => (start, Bound::Unbounded),
+            }
+        }
     }
+}
+
+/// Whether a run starts behind its end, as it does when its start was named freely.
+fn is_empty((start, end): &(Bound<RowKey>, Bound<RowKey>)) -> bool {
+    match (start, end) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(start), Bound::Included(end)) => start > end,
+        (
+            Bound::Included(start) | Bound::Excluded(start),
+            Bound::Included(end) | Bound::Excluded(end),
+        ) => start >= end,
+    }
+}
+
+/// The rows of one data store in a family that is named by entries.
+fn of_store(
+    store: &StoreId,
+    after: Option<&(Scope, EntryKey)>,
+    family: impl Fn(EntryId) -> RowKey,
+) -> (Bound<RowKey>, Bound<RowKey>) {
+    let start = match after {
+        Some((scope, key)) => Bound::Excluded(family(EntryId {
+            store: store.clone(),
+            scope: scope.clone(),
+            key: key.clone(),
+        })),
+        None => Bound::Included(family(first_entry(store.clone()))),
+    };
+    // The shortest name that sorts behind this store's.
+    let next = StoreName::trusted(format!("{}\0", store.name));
+    let next = StoreId { universe: store.universe, name: next };
+    (start, Bound::Excluded(family(first_entry(next))))
+}
+
+fn first_store(universe: UniverseId) -> StoreId {
+    StoreId { universe, name: StoreName::trusted("") }
 }
 
 fn first_entry(store: StoreId) -> EntryId {
@@ -147,6 +330,7 @@ fn first_entry(store: StoreId) -> EntryId {
 /// A backend whose rows live as long as it does. For tests and for trying things out.
 pub struct MemoryBackend {
     rows: Mutex<Rows>,
+    watcher: OnceLock<Arc<dyn OrderedWatcher>>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     started_at: Timestamp,
 }
@@ -155,7 +339,8 @@ impl MemoryBackend {
     /// An empty backend that reads the given clock.
     pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let started_at = clock();
-        Self { rows: Mutex::default(), clock: Box::new(clock), started_at }
+        let (rows, watcher) = (Mutex::default(), OnceLock::new());
+        Self { rows, watcher, clock: Box::new(clock), started_at }
     }
 
     /// A copy of all rows.
@@ -205,8 +390,23 @@ impl Backend for MemoryBackend {
 
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>) {
         let clock = (self.clock)();
-        let outcome = self.rows().commit(&batch, clock);
+        let outcome = {
+            let mut rows = self.rows();
+            let changes = self.watcher.get().map(|_| rows.ordered_changes(&batch));
+            let outcome = rows.commit(&batch, clock);
+            if let (Some(watcher), Some(changes), Outcome::Committed(_)) =
+                (self.watcher.get(), changes, &outcome)
+                && !changes.is_empty()
+            {
+                watcher.committed(&changes);
+            }
+            outcome
+        };
         done.complete(outcome);
+    }
+
+    fn watch(&self, watcher: Arc<dyn OrderedWatcher>) -> bool {
+        self.watcher.set(watcher).is_ok()
     }
 }
 

@@ -22,11 +22,13 @@ const SOURCES: &str = "tests/clients";
 const PYTHON_SCRIPT: &str = "rblx_open_cloud.py";
 const PROXIED_SCRIPT: &str = "rblx_open_cloud_by_proxy.py";
 const NODE_SCRIPT: &str = "openblox.mjs";
+/// A client in Rust, which the build has made.
+const RUST_EXAMPLE: &str = "rbxcloud";
 /// One client's whole run.
 const SCRIPT_LIMIT: Duration = Duration::from_mins(5);
 
-/// Installs the clients, starts the server, runs each client and stops the server. The last client
-/// runs behind the proxy.
+/// Installs the clients, starts the server, runs each client and stops the server. The last two
+/// run behind the proxy.
 ///
 /// # Errors
 /// Installing failed, a client failed, or the server did not end well.
@@ -47,12 +49,15 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
     node_script.arg(node.join(NODE_SCRIPT));
     let mut proxied_script = workspace.command(&python);
     proxied_script.arg(sources.join(PROXIED_SCRIPT));
+    let examples = workspace.target.join("ci").join("examples");
+    let mut rust_client = workspace.command(examples.join(RUST_EXAMPLE));
     let scripts = run_script(&mut python_script, &server.url)
         .and_then(|()| run_script(&mut node_script, &server.url))
         .and_then(|()| {
             let proxy = Proxy::start(&program, &server.url, &place.join("proxy.log"))?;
-            let script = run_proxied(&mut proxied_script, &proxy);
-            both(script, proxy.stop())
+            let runs = run_proxied(&mut proxied_script, &proxy)
+                .and_then(|()| run_proxied(&mut rust_client, &proxy));
+            both(runs, proxy.stop())
         });
     both(scripts, server.stop())
 }

@@ -8,8 +8,8 @@ use crate::stopwatch::Stopwatch;
 use crate::workspace::Workspace;
 use crate::{command, printer};
 
-/// Seeds of the proof.
-const PROOF_SEEDS: &str = "10000";
+/// Seeds of the proof, half of them for each scenario.
+const PROOF_SEEDS: &str = "20000";
 /// At most so many seeds until a planted bug is found.
 const PLANTED_SEEDS: &str = "2000";
 /// How often a real server is killed while it is written to.

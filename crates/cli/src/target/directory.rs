@@ -1,5 +1,8 @@
 //! A data directory, opened by this process through the library.
 
+mod boards;
+mod stores;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +10,8 @@ use std::sync::Arc;
 use steadfast::{KeyError, OpenError, Options, Steadfast};
 use steadfast_core::key::{ApiKey, Only};
 use steadfast_core::platform::{
-    EntryState, Get, Increment, Permit, PlatformError, Remove, Request, RevisionId, Set, Which,
+    EntryState, Get, Increment, Permit, PlatformError, Remove, Request, Restore, RevisionId, Set,
+    Which,
 };
 use steadfast_core::{
     ApiKeyId, Content, EntryId, EntryKey, ErrorKind, JsonText, Limits, Metadata, Scope, StoreId,
@@ -51,6 +55,36 @@ impl Directory {
     }
 
     pub(super) async fn set(&self, name: &EntryName, state: NewState) -> Result<Written> {
+        let set = self.set_request(name, state)?;
+        self.execute(Request::Set(set)).await.map(|state| written(&state))
+    }
+
+    pub(super) async fn create(&self, name: &EntryName, state: NewState) -> Result<Option<State>> {
+        let set = self.set_request(name, NewState { when: When::Missing, ..state })?;
+        match self.db.execute(Request::Set(set)).await {
+            Ok(_) => Ok(None),
+            Err(PlatformError::Exists { current }) => shown(*current).map(Some),
+            Err(error) => Err(platform_failure(error)),
+        }
+    }
+
+    pub(super) async fn restore(
+        &self,
+        name: &EntryName,
+        version: &str,
+        at: Option<&str>,
+    ) -> Result<State> {
+        let restore = Restore {
+            entry: self.entry(name)?,
+            revision: RevisionId::from_client(version),
+            matches: at.map(RevisionId::from_client),
+            permit: Permit::ALL,
+            write_id: self.db.new_write_id(),
+        };
+        shown(self.execute(Request::Restore(restore)).await?)
+    }
+
+    fn set_request(&self, name: &EntryName, state: NewState) -> Result<Set> {
         let (entry, limits) = (self.entry(name)?, self.db.limits());
         let value = JsonText::parse(&state.value, limits)
             .map_err(|error| invalid(error).context("the value is refused"))?;
@@ -64,8 +98,7 @@ impl Directory {
             }
         };
         let (permit, write_id) = (Permit::ALL, self.db.new_write_id());
-        let set = Set { entry, content, when, permit, write_id };
-        self.execute(Request::Set(set)).await.map(|state| written(&state))
+        Ok(Set { entry, content, when, permit, write_id })
     }
 
     pub(super) async fn increment(&self, name: &EntryName, addition: Addition) -> Result<State> {

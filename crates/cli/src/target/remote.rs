@@ -2,29 +2,39 @@
 
 mod answer;
 mod backups;
+mod boards;
 mod keys;
+mod lists;
 mod setup;
+mod stores;
 
 use std::path::Path;
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, RequestBuilder, Response, Url};
-use serde::Deserialize;
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use steadfast_core::{ErrorKind, Limits, Metadata};
 use steadfast_open_cloud::v1;
 
-use self::answer::{
-    header, header_value, not_understood, parse_time, refusal, size, text_of_user, user_as_json,
-};
+use self::answer::{header, header_value, not_understood, parse_time, refusal, size};
 use crate::failure::{Failure, Result};
 use crate::target::status::{Access, kind_of_silence};
-use crate::target::{Addition, EntryName, NewState, State, When, Written};
+use crate::target::{
+    Addition, EntryName, NewState, State, When, Written, text_of_user, user_as_json,
+};
+
+/// How often a request that came too soon is made again: nothing is written by a refused one. What
+/// is counted is counted over a minute, so that more would be of no use.
+const WAIT_COUNT_MAX: u32 = 10;
 
 /// A running server.
 pub(crate) struct Remote {
     client: reqwest::Client,
     base: Url,
+    /// Whether a request that came too soon is made again when the server says.
+    is_patient: bool,
 }
 
 impl Remote {
@@ -32,7 +42,12 @@ impl Remote {
     pub(super) fn new(url: &str, key_file: Option<&Path>) -> Result<Self> {
         let base = setup::parse_url(url)?;
         let client = setup::client(&base, &setup::api_key(key_file)?)?;
-        Ok(Self { client, base })
+        Ok(Self { client, base, is_patient: false })
+    }
+
+    /// Waits where the server has no room for a request, instead of giving up.
+    pub(super) fn patient(self) -> Self {
+        Self { is_patient: true, ..self }
     }
 
     pub(super) async fn get(&self, name: &EntryName) -> Result<State> {
@@ -61,46 +76,30 @@ impl Remote {
 
     /// v1 has no call for one version, so this is v2.
     pub(super) async fn get_version(&self, name: &EntryName, version: &str) -> Result<State> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Entry {
-            revision_id: String,
-            create_time: String,
-            revision_create_time: String,
-            users: Vec<String>,
-            attributes: Box<RawValue>,
-            value: Box<RawValue>,
-        }
         let last = format!("{}@{version}", name.key);
-        let universe = name.universe.to_string();
-        let url = self.url(&[
-            "cloud",
-            "v2",
-            "universes",
-            &universe,
-            "data-stores",
-            &name.store,
-            "scopes",
-            &name.scope,
-            "entries",
-            &last,
-        ]);
-        let response = self.send(self.client.get(url), Access::Read).await?;
-        let entry: Entry = serde_json::from_str(&self.text(response, Access::Read).await?)
-            .map_err(not_understood)?;
-        let users =
-            entry.users.iter().map(|user| user.strip_prefix("users/").unwrap_or(user).to_owned());
-        Ok(State {
-            written: Written {
-                version: entry.revision_id,
-                created_at: parse_time(&entry.create_time)?,
-                updated_at: parse_time(&entry.revision_create_time)?,
-                value_size: size(entry.value.get()),
-            },
-            users: users.collect(),
-            attributes: entry.attributes.get().to_owned(),
-            value: entry.value.get().to_owned(),
-        })
+        let url = self.entry_url(["cloud", "v2"], name, &last);
+        let entry: Entry = self.json(self.client.get(url), Access::Read).await?;
+        entry.state()
+    }
+
+    pub(super) async fn restore(
+        &self,
+        name: &EntryName,
+        version: &str,
+        at: Option<&str>,
+    ) -> Result<State> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Body<'a> {
+            revision_id: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            etag: Option<&'a str>,
+        }
+        let last = format!("{}:restore", name.key);
+        let url = self.entry_url(["steadfast", "v1"], name, &last);
+        let request = self.client.post(url).json(&Body { revision_id: version, etag: at });
+        let entry: Entry = self.json(request, Access::Write).await?;
+        entry.state()
     }
 
     pub(super) async fn set(&self, name: &EntryName, state: NewState) -> Result<Written> {
@@ -112,24 +111,36 @@ impl Remote {
             created_time: String,
             object_created_time: String,
         }
-        let request = self.v1_entry(Method::POST, name);
-        let mut request = with_tags(request, &state.users, &state.attributes)?
-            .header(CONTENT_TYPE, "application/json")
-            .body(state.value);
-        match &state.when {
-            When::Always => {}
-            When::Missing => request = request.query(&[("exclusiveCreate", "true")]),
-            When::AtVersion(version) => request = request.query(&[("matchVersion", version)]),
-        }
-        let response = self.send(request, Access::Write).await?;
-        let written: EntryVersion =
-            serde_json::from_str(&self.text(response, Access::Write).await?)
-                .map_err(not_understood)?;
+        let request = self.set_request(name, state)?;
+        let written: EntryVersion = self.json(request, Access::Write).await?;
         Ok(Written {
             version: written.version,
             created_at: parse_time(&written.object_created_time)?,
             updated_at: parse_time(&written.created_time)?,
             value_size: written.content_length,
+        })
+    }
+
+    /// A clash is told with the state that stands there, whatever is asked for.
+    pub(super) async fn create(&self, name: &EntryName, state: NewState) -> Result<Option<State>> {
+        let request = self.set_request(name, NewState { when: When::Missing, ..state })?;
+        let response = self.try_send(request, Access::Write).await?;
+        match response.status() {
+            status if status.is_success() => Ok(None),
+            StatusCode::PRECONDITION_FAILED => self.state(response, Access::Read).await.map(Some),
+            _ => Err(refusal(response, Access::Write).await),
+        }
+    }
+
+    fn set_request(&self, name: &EntryName, state: NewState) -> Result<RequestBuilder> {
+        let request = self.v1_entry(Method::POST, name);
+        let request = with_tags(request, &state.users, &state.attributes)?
+            .header(CONTENT_TYPE, "application/json")
+            .body(state.value);
+        Ok(match &state.when {
+            When::Always => request,
+            When::Missing => request.query(&[("exclusiveCreate", "true")]),
+            When::AtVersion(version) => request.query(&[("matchVersion", version)]),
         })
     }
 
@@ -159,6 +170,24 @@ impl Remote {
         self.client.request(method, url).query(&query)
     }
 
+    /// The address of an entry by v2's pattern, which our own calls share.
+    fn entry_url(&self, api: [&str; 2], name: &EntryName, last: &str) -> Url {
+        let universe = name.universe.to_string();
+        let [first, version] = api;
+        self.url(&[
+            first,
+            version,
+            "universes",
+            &universe,
+            "data-stores",
+            &name.store,
+            "scopes",
+            &name.scope,
+            "entries",
+            last,
+        ])
+    }
+
     fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();
         url.path_segments_mut()
@@ -170,8 +199,35 @@ impl Remote {
 
     /// Sends a request and accepts only success.
     async fn send(&self, request: RequestBuilder, access: Access) -> Result<Response> {
-        let sent = request.send().await.map_err(|error| self.silence(error, access))?;
+        let sent = self.try_send(request, access).await?;
         if sent.status().is_success() { Ok(sent) } else { Err(refusal(sent, access).await) }
+    }
+
+    /// Sends a request and accepts every answer.
+    async fn try_send(&self, mut request: RequestBuilder, access: Access) -> Result<Response> {
+        for _ in 0..WAIT_COUNT_MAX {
+            let again = if self.is_patient { request.try_clone() } else { None };
+            let sent = request.send().await.map_err(|error| self.silence(error, access))?;
+            match (again, answer::retry_after(&sent)) {
+                (Some(again), Some(wait)) => {
+                    #[expect(clippy::disallowed_methods, reason = "the server says how long")]
+                    tokio::time::sleep(wait).await;
+                    request = again;
+                }
+                (Some(_) | None, _) => return Ok(sent),
+            }
+        }
+        request.send().await.map_err(|error| self.silence(error, access))
+    }
+
+    /// Sends a request and reads the body of its success.
+    async fn json<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        access: Access,
+    ) -> Result<T> {
+        let response = self.send(request, access).await?;
+        serde_json::from_str(&self.text(response, access).await?).map_err(not_understood)
     }
 
     async fn text(&self, response: Response, access: Access) -> Result<String> {
@@ -188,6 +244,36 @@ impl Remote {
         } else {
             failure.hint("is the server running, and is this its address?")
         }
+    }
+}
+
+/// An entry as v2 shows it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    revision_id: String,
+    create_time: String,
+    revision_create_time: String,
+    users: Vec<String>,
+    attributes: Box<RawValue>,
+    value: Box<RawValue>,
+}
+
+impl Entry {
+    fn state(self) -> Result<State> {
+        let users =
+            self.users.iter().map(|user| user.strip_prefix("users/").unwrap_or(user).to_owned());
+        Ok(State {
+            written: Written {
+                version: self.revision_id,
+                created_at: parse_time(&self.create_time)?,
+                updated_at: parse_time(&self.revision_create_time)?,
+                value_size: size(self.value.get()),
+            },
+            users: users.collect(),
+            attributes: self.attributes.get().to_owned(),
+            value: self.value.get().to_owned(),
+        })
     }
 }
 

@@ -46,12 +46,12 @@ fn a_stopped_directory_is_backed_up_verified_restored_and_forked() {
     filled(Path::new(&data));
     let made = run(&["backup", "--data", &data, "--to", &saved]).ok();
     assert_snapshot!(shown(&made, home.path()), @r"
-    directory  HOME]/saved
+    directory  [HOME]/saved
     format  1
     created by  0.1.0
     commit  2
     last write  [TIME]
-    rows by table  cur 1, idx 3, key 1, meta 1, sto 1, val 0, ver 1
+    rows by table  cur 1, idx 3, key 1, meta 1, ord 0, ordk 0, rev 0, sto 1, uni 0, val 0, ver 1
     damaged  none
     ");
     assert_eq!(run(&["verify", &saved]).ok(), made);
@@ -204,7 +204,7 @@ fn an_upgrade_has_nothing_to_do_and_refuses_what_it_does_not_know() {
     let dir = data.to_str().unwrap();
     let plan = run(&["upgrade", dir, "--dry-run"]).ok();
     assert_snapshot!(shown(&plan, home.path()), @r"
-    directory  HOME]/data
+    directory  [HOME]/data
     created by  0.1.0
     format found  1
     format wanted  1

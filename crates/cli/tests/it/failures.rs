@@ -40,6 +40,47 @@ fn check_answer(answer: &'static str, get: i32, set: i32) {
     thread.join().unwrap();
 }
 
+/// A server that answers one request after the other, each on a connection of its own.
+fn answering_in_turn(answers: &'static [&'static str]) -> (Place, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let thread = thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n1") && stream.read(&mut byte).unwrap() == 1 {
+                request.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    (Place::server(&url, "some-key"), thread)
+}
+
+#[test]
+fn work_of_many_requests_waits_where_the_server_has_no_room() {
+    const TOO_SOON: &str = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 0\r\n\
+                            connection: close\r\ncontent-length: 0\r\n\r\n";
+    const WRITTEN: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+    const NEVER: &str = "HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\n\
+                         content-length: 0\r\n\r\n";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("seeds.ndjson");
+    std::fs::write(&file, r#"{"store":"s","key":"k","value":1}"#).unwrap();
+    let arguments = ["--universe", "1", file.to_str().unwrap()];
+    let (place, thread) = answering_in_turn(&[TOO_SOON, TOO_SOON, WRITTEN]);
+    assert!(place.run("seed", &arguments).ok().contains("created     1"));
+    thread.join().unwrap();
+    // Eleven times is enough, and so is once where nobody says how long.
+    let (place, thread) = answering_in_turn(&[TOO_SOON; 11]);
+    place.run("seed", &arguments).failed(3);
+    thread.join().unwrap();
+    let (place, thread) = answering_in_turn(&[NEVER]);
+    place.run("seed", &arguments).failed(3);
+    thread.join().unwrap();
+}
+
 #[test]
 fn statuses_of_a_server_become_exit_codes() {
     check_answer("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n", 2, 2);

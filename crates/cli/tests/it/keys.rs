@@ -34,7 +34,7 @@ fn check_place(place: &Place) -> String {
     // They are listed by id, which is random.
     lines.sort();
     assert_snapshot!(lines.join("\n"), @r#"
-    {"id":"[ID]","name":"admin","scopes":["steadfast.admin","universe-datastores.control:create","universe-datastores.objects:read","universe-datastores.objects:create","universe-datastores.objects:update","universe-datastores.objects:delete"],"universes":null,"stores":null,"createdAt":"[TIME]","expiresAt":null,"revoked":false}
+    {"id":"[ID]","name":"admin","scopes":["steadfast.admin","universe-datastores.control:create","universe-datastores.objects:read","universe-datastores.objects:create","universe-datastores.objects:update","universe-datastores.objects:delete","universe-datastores.objects:list","universe-datastores.versions:list","universe-datastores.versions:read","universe-datastores.control:list","universe-datastores.control:delete","universe-datastores.control:snapshot","universe.ordered-data-store.scope.entry:read","universe.ordered-data-store.scope.entry:write"],"universes":null,"stores":null,"createdAt":"[TIME]","expiresAt":null,"revoked":false}
     {"id":"[ID]","name":"bot","scopes":["universe-datastores.objects:read","universe-datastores.objects:update"],"universes":null,"stores":["a","b"],"createdAt":"[TIME]","expiresAt":null,"revoked":false}
     {"id":"[ID]","name":"reader","scopes":["universe-datastores.objects:read"],"universes":["7"],"stores":null,"createdAt":"[TIME]","expiresAt":"[TIME]","revoked":false}
     "#);

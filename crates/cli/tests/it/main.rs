@@ -1,6 +1,10 @@
 //! The real program, as a shell runs it: what it prints, where, and what it exits with.
 
 #[cfg(test)]
+mod boards;
+#[cfg(test)]
+mod both;
+#[cfg(test)]
 mod budgets;
 #[cfg(test)]
 mod copies;
@@ -11,7 +15,11 @@ mod failures;
 #[cfg(test)]
 mod inspect;
 #[cfg(test)]
+mod interrupted;
+#[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod past;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
@@ -20,3 +28,7 @@ mod proxy;
 mod serve;
 #[cfg(test)]
 mod shown;
+#[cfg(test)]
+mod stores;
+#[cfg(test)]
+mod transfers;

@@ -1,6 +1,7 @@
 //! `serve`: its first start and its later ones, its end, and what it says on the way.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
 use insta::assert_snapshot;
@@ -108,6 +109,43 @@ fn the_limits_of_the_live_service_can_be_asked_for() {
         |key: &str| place.run("entry set", &["--universe", "1", "--store", "s", key, "1"]).code;
     assert_eq!(set(&"k".repeat(50)), Some(0));
     assert_eq!(set(&"k".repeat(51)), Some(2));
+}
+
+/// Which revisions a data store keeps that has no choice of its own.
+fn history_in_force(arguments: &[&str]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[("STEADFAST_ADMIN_KEY", ADMIN_KEY)], arguments);
+    let place = Place::server(&server.url, ADMIN_KEY);
+    place.run("entry set", &with(&["1"])).ok();
+    let path = "/steadfast/v1/universes/1/data-stores/s";
+    let head = format!("GET {path} HTTP/1.0\r\nx-api-key: {ADMIN_KEY}\r\n\r\n");
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, rest) = answer.split_once("\"historyInForce\":\"").expect(&answer);
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn the_history_follows_the_limits_unless_it_is_asked_for() {
+    for (arguments, expected) in [
+        (&[][..], "thinned"),
+        (&["--limits", "roblox"], "hourly"),
+        (&["--limits", "roblox", "--history", "thinned"], "thinned"),
+        (&["--history", "every"], "every"),
+        (&["--history", "hourly"], "hourly"),
+        (&["--strict-revisions"], "hourly"),
+        (&["--strict-revisions", "--limits", "roblox"], "hourly"),
+    ] {
+        assert_eq!(history_in_force(arguments), expected, "{arguments:?}");
+    }
+    for arguments in [
+        &["serve", "--history", "daily"][..],
+        &["serve", "--history", "every", "--strict-revisions"],
+    ] {
+        run(arguments).failed(2);
+    }
 }
 
 #[test]

@@ -23,7 +23,10 @@ fn filtered_line(line: &str) -> String {
             rest.find(is_word).unwrap_or(rest.len())
         };
         let (part, after) = rest.split_at(end);
-        shown.push_str(if part.starts_with("   ") { "  " } else { name_of(part) });
+        match part.strip_prefix("   ") {
+            Some(gap) => shown.extend(["  ", gap.trim_start_matches(' ')]),
+            None => shown.push_str(name_of(part)),
+        }
         rest = after;
     }
     shown

@@ -16,17 +16,23 @@ fn content(size: usize) -> Arc<Content> {
 }
 
 fn put(key: RowKey, content: &Arc<Content>) -> Write {
-    let state = EntryBody { birth: Birth::ThisWrite, content: Some(Arc::clone(content)) };
+    let state =
+        EntryBody { birth: Birth::ThisWrite, content: Some(Arc::clone(content)), pinned: false };
     let body = match &key {
         RowKey::Revision(..) => RowBody::Revision(state),
-        RowKey::Entry(_) | RowKey::Store(_) | RowKey::ApiKey(_) => RowBody::Entry(state),
+        RowKey::Entry(_)
+        | RowKey::Store(_)
+        | RowKey::ApiKey(_)
+        | RowKey::Universe(_)
+        | RowKey::Ordered(_)
+        | RowKey::Review(..) => RowBody::Entry(state),
     };
     Write::Put { key, revision: Revision::first(WriteId(1)), body }
 }
 
 fn found(revision: Revision) -> Found {
     let key = RowKey::Entry(entry("k"));
-    let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content: None });
+    let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content: None, pinned: false });
     Found::Row(Row { key, revision, stamped_at: Timestamp::EPOCH, body })
 }
 
@@ -60,7 +66,7 @@ fn a_batch_must_write_something_and_each_row_once() {
 
 #[test]
 fn a_body_of_another_family_is_refused() {
-    let body = RowBody::Store(StoreBody { birth: Birth::ThisWrite });
+    let body = RowBody::Store(StoreBody { birth: Birth::ThisWrite, ..StoreBody::NEW });
     let key = RowKey::Entry(entry("k"));
     let revision = Revision::first(WriteId(1));
     let batch = Batch { conditions: vec![], writes: vec![Write::Put { key, revision, body }] };

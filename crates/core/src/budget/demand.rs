@@ -16,6 +16,9 @@ pub enum Door {
     V1,
     /// Open Cloud v2.
     V2,
+    /// Open Cloud v2, to take a snapshot: outside the pools of data (B-27), and with a limit of its
+    /// own for each owner (B-54).
+    Snapshot,
 }
 
 /// The kind of a data store.
@@ -99,7 +102,7 @@ pub enum Pool {
 
 impl Pool {
     /// Every pool, for tables that must be total.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Experience(Family::Standard, Kind::Read),
         Self::Experience(Family::Standard, Kind::Write),
         Self::Experience(Family::Standard, Kind::List),
@@ -119,6 +122,7 @@ impl Pool {
         Self::Owner(Door::V1, Family::Standard),
         Self::Owner(Door::V1, Family::Ordered),
         Self::Owner(Door::V2, Family::Standard),
+        Self::Owner(Door::Snapshot, Family::Standard),
         Self::Windows,
     ];
 
@@ -144,6 +148,7 @@ impl Pool {
             Self::Owner(Door::V1, Family::Standard) => "owner_v1_standard",
             Self::Owner(Door::V1, Family::Ordered) => "owner_v1_ordered",
             Self::Owner(Door::V2, _) => "owner_v2",
+            Self::Owner(Door::Snapshot, _) => "owner_snapshot",
             Self::Windows => "windows",
         }
     }
@@ -178,7 +183,7 @@ impl Pool {
     pub(super) const fn of_owner(door: Door, family: Family) -> Self {
         match door {
             Door::V1 => Self::Owner(door, family),
-            Door::V2 => Self::Owner(door, Family::Standard),
+            Door::V2 | Door::Snapshot => Self::Owner(door, Family::Standard),
         }
     }
 }
@@ -230,6 +235,7 @@ impl Demand {
                 let sized = size.map(|limit| in_universe(Pool::V1Size(access), kib, limit));
                 [counted].into_iter().chain(sized).collect()
             }
+            Door::Snapshot => Vec::new(),
         };
         draws.extend(self.entry.clone().map(|entry| Draw {
             pool: Pool::Key(access),
@@ -288,6 +294,7 @@ impl Rates {
             (Door::V1, Family::Standard) => self.owner_v1_standard_count,
             (Door::V1, Family::Ordered) => self.owner_v1_ordered_count,
             (Door::V2, _) => self.owner_v2_count,
+            (Door::Snapshot, _) => self.owner_snapshot_count,
         }
     }
 }

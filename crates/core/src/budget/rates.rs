@@ -62,6 +62,8 @@ pub struct Rates {
     pub owner_v1_ordered_count: u64,
     /// Calls of v2 by one owner (B-54).
     pub owner_v2_count: u64,
+    /// Snapshots by one owner, which count nowhere else (B-27, B-54).
+    pub owner_snapshot_count: u64,
 }
 
 impl Rates {
@@ -87,6 +89,7 @@ impl Rates {
             owner_v1_standard_count: 5_000,
             owner_v1_ordered_count: 500,
             owner_v2_count: 1_000_000,
+            owner_snapshot_count: 60,
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::budget::Denial;
 use crate::error::ErrorKind;
 use crate::id::{EntryId, Revision, StoreId, WriteId};
 use crate::key::KeyScope;
-use crate::platform::RevisionId;
-use crate::row::{Content, Row, RowKey};
+use crate::platform::{OrderedState, RevisionId};
+use crate::row::{Content, ReadError, Row, RowKey};
 use crate::time::Timestamp;
 
 /// One state of an entry.
@@ -57,6 +57,12 @@ pub enum PlatformError {
         /// The data store.
         store: StoreId,
     },
+    /// The data store is deleted, and will be purged.
+    #[error("the data store `{store}` is deleted")]
+    StoreDeleted {
+        /// The data store.
+        store: StoreId,
+    },
     /// The entry does not exist, or did not at the time asked for.
     #[error("the entry `{entry}` does not exist")]
     EntryNotFound {
@@ -69,6 +75,12 @@ pub enum PlatformError {
         /// The entry.
         entry: EntryId,
     },
+    /// The revision is the current one, which cannot be removed from history (V-26).
+    #[error("the revision is the current one of the entry `{entry}`")]
+    RevisionIsCurrent {
+        /// The entry.
+        entry: EntryId,
+    },
     /// The time is before 1970 or more than 10 minutes ahead (V-22).
     #[error("the time asked for is not between 1970 and ten minutes from now")]
     TimeOutOfRange,
@@ -77,6 +89,12 @@ pub enum PlatformError {
     Exists {
         /// What it holds.
         current: Box<EntryState>,
+    },
+    /// The entry of an ordered data store has a value, and the request was for one without.
+    #[error("the entry `{}` exists", current.entry)]
+    OrderedExists {
+        /// What it holds.
+        current: OrderedState,
     },
     /// The entry is at another revision than the request names.
     #[error("the entry `{}` is at another revision", current.entry)]
@@ -136,6 +154,14 @@ pub enum PlatformError {
         /// How often it was tried.
         attempts: u32,
     },
+    /// Other writers of a data store or a universe as a whole came first, time and again.
+    #[error("other writers of {row} came first {attempts} times")]
+    RowContended {
+        /// What they wrote.
+        row: RowKey,
+        /// How often it was tried.
+        attempts: u32,
+    },
     /// The store has no room.
     #[error("the store has no room: {reason}")]
     StoreFull {
@@ -152,7 +178,8 @@ pub enum PlatformError {
     #[error("the outcome of write {write_id} is unknown")]
     OutcomeUnknown {
         /// The write. Sent again with this id it happens once if it names a revision; otherwise it
-        /// is recognised while it is the entry's last.
+        /// is recognised while it is the entry's last. Send it again within the hour: what it made
+        /// may be gone after that, if others wrote meanwhile.
         write_id: WriteId,
     },
     /// The batch that was planned is one that no store may take: a fault of ours.
@@ -160,23 +187,36 @@ pub enum PlatformError {
     Rejected(#[source] BatchError),
 }
 
+impl From<ReadError> for PlatformError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable { reason } => Self::Unavailable { reason },
+        }
+    }
+}
+
 impl PlatformError {
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::StoreNotFound { .. }
+            | Self::StoreDeleted { .. }
             | Self::EntryNotFound { .. }
             | Self::RevisionNotFound { .. } => ErrorKind::NotFound,
             Self::TimeOutOfRange
             | Self::NotInteger { .. }
             | Self::SumTooLarge { .. }
             | Self::SumTooSmall { .. } => ErrorKind::Invalid,
-            Self::Exists { .. } | Self::Mismatch { .. } => ErrorKind::Conflict,
+            Self::Exists { .. }
+            | Self::OrderedExists { .. }
+            | Self::Mismatch { .. }
+            | Self::RevisionIsCurrent { .. } => ErrorKind::Conflict,
             Self::Denied { .. } => ErrorKind::Denied,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Busy { .. }
             | Self::Throttled { .. }
             | Self::Contended { .. }
+            | Self::RowContended { .. }
             | Self::StoreFull { .. } => ErrorKind::Exhausted,
             Self::Unavailable { .. } => ErrorKind::Unavailable,
             Self::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
@@ -188,10 +228,12 @@ impl PlatformError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::StoreNotFound { .. } => "StoreNotFound",
+            Self::StoreDeleted { .. } => "DatastoreDeleted",
             Self::EntryNotFound { .. } => "EntryNotFound",
             Self::RevisionNotFound { .. } => "VersionNotFound",
+            Self::RevisionIsCurrent { .. } => "RevisionIsCurrent",
             Self::TimeOutOfRange => "InvalidTimestamp",
-            Self::Exists { .. } => "EntryExists",
+            Self::Exists { .. } | Self::OrderedExists { .. } => "EntryExists",
             Self::Mismatch { .. } => "RevisionMismatch",
             Self::NotInteger { .. } => "ExistingValueNotNumeric",
             Self::SumTooLarge { .. } => "IncrementValueTooLarge",
@@ -200,7 +242,7 @@ impl PlatformError {
             Self::Corrupt { .. } => "Corrupt",
             Self::Busy { .. } => "Throttled",
             Self::Throttled { denial } => denial.pool.error_name(),
-            Self::Contended { .. } => "Contended",
+            Self::Contended { .. } | Self::RowContended { .. } => "Contended",
             Self::StoreFull { .. } => "StorageFull",
             Self::Unavailable { .. } => "StorageUnavailable",
             Self::OutcomeUnknown { .. } => "OutcomeUnknown",

@@ -1,15 +1,25 @@
 //! One request from its start to its answer.
+//!
+//! What became of a batch is told by the row of the revision that it makes. That row stands for
+//! [`REMAINS`](super::REMAINS) after it was superseded, however little is kept of the past, so that
+//! a missing one says nothing: never that the batch was not written.
 
-use crate::batch::{Batch, CommitOutcome, Refusal};
-use crate::id::EntryId;
+use crate::batch::{CommitOutcome, Refusal};
+use crate::id::{EntryId, WriteId};
 use crate::outcome::Outcome;
-use crate::platform::plan::{Base, Plan, entry_state, plan_increment, plan_remove, plan_set};
-use crate::platform::{
-    EntryState, Get, Increment, PlatformError, Remove, Request, Set, When, Which,
+use crate::platform::lookup::{Lookup, LookupStep, Wanted};
+use crate::platform::plan::{
+    Base, Plan, Planned, StoreBase, Terms, entry_state, expect_row, plan_increment, plan_remove,
+    plan_restore, plan_set, unavailable,
 };
-use crate::row::{Found, ReadError, ReadResult, RowKey, RowRange, ScanResult};
+use crate::platform::{
+    Chronicle, EntryState, Get, Increment, Input, Machine, Operation, PlatformError, Remove,
+    Request, Restore, Rule, Set, Settings, Step, When, Which,
+};
+use crate::row::{Content, Found, Head, HeadsResult, ReadResult, RowKey};
 use crate::time::Timestamp;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often a write is planned anew because another writer came first.
@@ -18,43 +28,15 @@ pub const ATTEMPTS_MAX: u32 = 16;
 /// How often an unknown outcome is looked into before the caller is told that it is unknown.
 pub const SETTLES_MAX: u32 = 3;
 
-/// How many revisions are read at a time while the one of a moment is searched.
-const REVISIONS_PER_SCAN: usize = 64;
-
 /// How far ahead of the store's time a caller may ask for (V-22).
 const AHEAD_MAX: Duration = Duration::from_mins(10);
-
-/// What to do next.
-#[derive(Debug)]
-pub enum Step {
-    /// Read these rows and hand them over as [`Input::Read`].
-    Read(Vec<RowKey>),
-    /// Read at most so many rows of a range and hand them over as [`Input::Scanned`].
-    Scan(RowRange, usize),
-    /// Commit this batch and hand its outcome over as [`Input::Committed`].
-    Commit(Batch),
-    /// It is over. For a deletion, the state before it (G-05); for one that was sent again after it
-    /// had happened, the tombstone.
-    Done(Result<EntryState, PlatformError>),
-}
-
-/// What came of the step before.
-#[derive(Debug)]
-pub enum Input {
-    /// Of [`Step::Read`].
-    Read(ReadResult),
-    /// Of [`Step::Scan`].
-    Scanned(ScanResult),
-    /// Of [`Step::Commit`].
-    Committed(CommitOutcome),
-}
 
 #[derive(Debug)]
 enum Phase {
     /// The rows of the request are being read.
     Reading,
-    /// The history is being searched for the state at a time. Holds the next newer counter.
-    Searching { at: Timestamp, newer: Option<u64> },
+    /// The past is being searched for a revision: to be answered, or written again on this base.
+    Searching(Box<Lookup>, Base),
     /// A batch is out.
     Committing(Plan),
     /// What became of a batch is being read.
@@ -71,6 +53,11 @@ enum Phase {
 #[derive(Debug)]
 pub struct Execution {
     request: Request,
+    settings: Settings,
+    /// The store's time at the last read of the entry.
+    now: Timestamp,
+    /// What a restore writes again, once it was found.
+    source: Option<Arc<Content>>,
     phase: Phase,
     attempts: u32,
     settles: u32,
@@ -78,15 +65,37 @@ pub struct Execution {
 
 impl Execution {
     /// Starts a request.
-    pub fn start(request: Request) -> (Self, Step) {
-        let entry = request.entry().clone();
+    pub fn start(request: Request, settings: &Settings) -> (Self, Step) {
+        let (settings, now, source) = (settings.clone(), Timestamp::EPOCH, None);
+        let (attempts, settles) = (0, 0);
+        let phase = Phase::Reading;
+        let mut execution = Self { request, settings, now, source, phase, attempts, settles };
+        let step = execution.begin();
+        (execution, step)
+    }
+
+    /// Reads what the request is judged by.
+    fn begin(&mut self) -> Step {
+        self.phase = Phase::Reading;
+        let entry = self.request.entry();
         let mut rows = vec![RowKey::Entry(entry.clone()), RowKey::Store(entry.store.clone())];
-        if let Request::Get(Get { which: Which::Revision(id), .. }) = &request
-            && let Some(counter) = id.counter()
-        {
-            rows.push(RowKey::Revision(entry, counter));
+        if self.wanted().is_some() {
+            rows.push(RowKey::Universe(entry.store.universe));
         }
-        (Self { request, phase: Phase::Reading, attempts: 0, settles: 0 }, Step::Read(rows))
+        Step::Read(rows)
+    }
+
+    /// Which revision of the past the request asks for.
+    fn wanted(&self) -> Option<Wanted> {
+        match &self.request {
+            Request::Get(Get { which: Which::Revision(id), .. })
+            | Request::Restore(Restore { revision: id, .. }) => Some(Wanted::Revision(id.clone())),
+            Request::Get(Get { which: Which::At(time), .. }) => Some(Wanted::At(*time)),
+            Request::Get(Get { which: Which::Current, .. })
+            | Request::Set(_)
+            | Request::Increment(_)
+            | Request::Remove(_) => None,
+        }
     }
 
     /// The request that is carried out.
@@ -101,8 +110,11 @@ impl Execution {
     pub fn on(&mut self, input: Input) -> Step {
         let step = match (std::mem::replace(&mut self.phase, Phase::Over), input) {
             (Phase::Reading, Input::Read(reply)) => self.on_read(reply),
-            (Phase::Searching { at, newer }, Input::Scanned(reply)) => {
-                self.on_scanned(at, newer, reply)
+            (Phase::Searching(lookup, base), Input::Heads(reply)) => {
+                self.on_heads(lookup, base, reply)
+            }
+            (Phase::Searching(lookup, base), Input::Read(reply)) => {
+                lookup.on_row(reply).and_then(|step| self.search(lookup, base, step))
             }
             (Phase::Committing(plan), Input::Committed(outcome)) => self.on_commit(plan, outcome),
             (Phase::Settling(plan), Input::Read(reply)) => self.on_settling(plan, reply),
@@ -120,38 +132,99 @@ impl Execution {
 
     fn on_read(&mut self, reply: ReadResult) -> Result<Step, PlatformError> {
         let reply = reply.map_err(unavailable)?;
+        self.now = reply.now;
         let mut rows = reply.rows.iter();
         let (entry, store) = (expect_row(rows.next()), expect_row(rows.next()));
+        let base = Base::of(entry, Some(store), self.now)?;
+        let wanted = match self.wanted() {
+            // A restore that is planned anew knows what it writes.
+            Some(wanted) if self.source.is_none() => wanted,
+            Some(_) | None => return self.proceed(base),
+        };
+        if let Wanted::At(time) = wanted
+            && !(Timestamp::EPOCH.next()..=self.now.saturating_add(AHEAD_MAX)).contains(&time)
+        {
+            return Err(PlatformError::TimeOutOfRange);
+        }
+        let head = match entry {
+            Found::Row(row) => Head::of_row(row),
+            Found::Absent | Found::Corrupt(_) => None,
+        };
+        let (Some(current), Some(head)) = (&base.entry, head) else {
+            return Err(base.not_found(self.request.entry()));
+        };
+        let rule = Rule::of(store, expect_row(rows.next()), &self.settings);
+        let chronicle = Chronicle::new(rule, head, self.now);
+        let (lookup, step) = Lookup::start(current, chronicle, wanted);
+        self.search(Box::new(lookup), base, step)
+    }
+
+    /// Goes on with what needs no past.
+    fn proceed(&mut self, base: Base) -> Result<Step, PlatformError> {
         match &self.request {
-            Request::Get(Get { entry: id, which }) => {
-                let base = Base::of(entry, Some(store))?;
-                match which {
-                    Which::Current => {
-                        let current = base.live().ok_or_else(|| base.not_found(id))?;
-                        Ok(Step::Done(Ok(current.clone())))
-                    }
-                    Which::Revision(wanted) => {
-                        let current = base.entry.as_ref().ok_or_else(|| base.not_found(id))?;
-                        let older = rows.next().map_or(Ok(None), entry_state)?;
-                        let found = [Some(current.clone()), older].into_iter().flatten();
-                        let state = found.into_iter().find(|state| state.revision_id() == *wanted);
-                        let missing = || PlatformError::RevisionNotFound { entry: id.clone() };
-                        state.ok_or_else(missing).map(|state| Step::Done(Ok(state)))
-                    }
-                    Which::At(at) => {
-                        let range = Timestamp::EPOCH.next()..=reply.now.saturating_add(AHEAD_MAX);
-                        if !range.contains(at) {
-                            return Err(PlatformError::TimeOutOfRange);
-                        }
-                        base.entry.as_ref().ok_or_else(|| base.not_found(id))?;
-                        let (id, at) = (id.clone(), *at);
-                        Ok(self.search(&id, at, None))
-                    }
-                }
+            Request::Get(Get { entry, .. }) => {
+                let current = base.live().ok_or_else(|| base.not_found(entry))?;
+                Ok(Step::Done(Ok(current.clone())))
             }
-            Request::Set(_) | Request::Increment(_) | Request::Remove(_) => {
-                self.plan(Base::of(entry, Some(store))?)
+            Request::Set(_) | Request::Increment(_) | Request::Remove(_) | Request::Restore(_) => {
+                self.plan(base)
             }
+        }
+    }
+
+    fn on_heads(
+        &mut self,
+        mut lookup: Box<Lookup>,
+        base: Base,
+        reply: HeadsResult,
+    ) -> Result<Step, PlatformError> {
+        let step = lookup.on_heads(reply)?;
+        self.search(lookup, base, step)
+    }
+
+    fn search(
+        &mut self,
+        lookup: Box<Lookup>,
+        base: Base,
+        step: LookupStep,
+    ) -> Result<Step, PlatformError> {
+        let next = match step {
+            LookupStep::Heads(range, limit) => Step::Heads(range, limit, false),
+            LookupStep::Read(row) => Step::Read(vec![row]),
+            LookupStep::Found(state) => return self.on_found(state, &lookup, base),
+            LookupStep::Missing => return self.on_missing(&lookup, base),
+        };
+        self.phase = Phase::Searching(lookup, base);
+        Ok(next)
+    }
+
+    fn on_found(
+        &mut self,
+        state: EntryState,
+        lookup: &Lookup,
+        base: Base,
+    ) -> Result<Step, PlatformError> {
+        match (&self.request, &state.content) {
+            // Nothing was there at that time, and nothing is what a restore would write.
+            (Request::Get(Get { which: Which::At(_), .. }), None) => Err(lookup.missing()),
+            (Request::Restore(_), None) => self.on_missing(lookup, base),
+            (Request::Restore(_), Some(content)) => {
+                self.source = Some(Arc::clone(content));
+                self.plan(base)
+            }
+            (
+                Request::Get(_) | Request::Set(_) | Request::Increment(_) | Request::Remove(_),
+                Some(_) | None,
+            ) => Ok(Step::Done(Ok(state))),
+        }
+    }
+
+    /// A restore that comes once more may find that what it wrote again has gone since. Then its id
+    /// alone decides.
+    fn on_missing(&mut self, lookup: &Lookup, base: Base) -> Result<Step, PlatformError> {
+        match base.entry {
+            Some(state) if self.is_repeat_of(&state, None) => Ok(Step::Done(Ok(state))),
+            Some(_) | None => Err(lookup.missing()),
         }
     }
 
@@ -161,6 +234,10 @@ impl Execution {
         let sum;
         let (write_id, content) = match &self.request {
             Request::Get(_) => return false,
+            Request::Restore(Restore { write_id, .. }) => match &self.source {
+                Some(content) => (write_id, Some(content)),
+                None => return state.revision.tag == write_id.tag() && state.content.is_some(),
+            },
             Request::Set(Set { write_id, content, .. }) => (write_id, Some(content)),
             Request::Increment(increment) => {
                 let Ok(content) = increment.content_on(before) else { return false };
@@ -170,36 +247,6 @@ impl Execution {
             Request::Remove(Remove { write_id, .. }) => (write_id, None),
         };
         state.revision.tag == write_id.tag() && state.content.as_ref() == content
-    }
-
-    fn search(&mut self, entry: &EntryId, at: Timestamp, newer: Option<u64>) -> Step {
-        self.phase = Phase::Searching { at, newer };
-        let range = RowRange::Revisions { entry: entry.clone(), before: newer };
-        Step::Scan(range, REVISIONS_PER_SCAN)
-    }
-
-    /// V-21: the newest state not younger than the time, and only if it was current then, which is
-    /// known when the state that came after it is still there.
-    fn on_scanned(
-        &mut self,
-        at: Timestamp,
-        mut newer: Option<u64>,
-        reply: ScanResult,
-    ) -> Result<Step, PlatformError> {
-        let reply = reply.map_err(unavailable)?;
-        let entry = self.request.entry().clone();
-        let missing = || PlatformError::EntryNotFound { entry: entry.clone() };
-        for found in &reply.rows {
-            let state = entry_state(found)?.ok_or_else(missing)?;
-            let counter = state.revision.counter;
-            if state.updated_at <= at {
-                let was_current = newer.is_none_or(|newer| newer == counter + 1);
-                let is_answer = was_current && state.content.is_some();
-                return if is_answer { Ok(Step::Done(Ok(state))) } else { Err(missing()) };
-            }
-            newer = Some(counter);
-        }
-        if reply.more { Ok(self.search(&entry, at, newer)) } else { Err(missing()) }
     }
 
     fn plan(&mut self, base: Base) -> Result<Step, PlatformError> {
@@ -240,14 +287,19 @@ impl Execution {
             return Err(PlatformError::Contended { entry, attempts });
         }
         self.attempts += 1;
-        let planned = match &self.request {
-            Request::Set(set) => plan_set(set, base),
-            Request::Increment(increment) => plan_increment(increment, base),
-            Request::Remove(remove) => plan_remove(remove, base),
-            Request::Get(_) => unreachable!("a read plans no batch"),
+        let terms = Terms { settings: &self.settings, now: self.now };
+        let planned = match (&self.request, &self.source) {
+            (Request::Set(set), _) => plan_set(set, base, terms),
+            (Request::Increment(increment), _) => plan_increment(increment, base, terms),
+            (Request::Remove(remove), _) => plan_remove(remove, base, terms),
+            (Request::Restore(restore), Some(source)) => plan_restore(restore, source, base, terms),
+            (Request::Get(_) | Request::Restore(_), _) => {
+                unreachable!("a read plans no batch, nor does a restore that has found nothing")
+            }
         };
         match planned {
-            Ok(plan) => Ok(self.commit(plan)),
+            Ok(Planned::Batch(plan)) => Ok(self.commit(*plan)),
+            Ok(Planned::Nothing(state)) => Ok(Step::Done(Ok(state))),
             Err(PlatformError::Mismatch { current }) => self.recognise(current),
             Err(error) => Err(error),
         }
@@ -258,8 +310,13 @@ impl Execution {
     fn recognise(&mut self, current: Box<EntryState>) -> Result<Step, PlatformError> {
         let named = match &self.request {
             Request::Set(Set { when: When::Matches(id), .. })
-            | Request::Remove(Remove { matches: Some(id), .. }) => id.counter(),
-            Request::Get(_) | Request::Set(_) | Request::Increment(_) | Request::Remove(_) => None,
+            | Request::Remove(Remove { matches: Some(id), .. })
+            | Request::Restore(Restore { matches: Some(id), .. }) => id.counter(),
+            Request::Get(_)
+            | Request::Set(_)
+            | Request::Increment(_)
+            | Request::Remove(_)
+            | Request::Restore(_) => None,
         };
         match named.and_then(|counter| counter.checked_add(1)) {
             Some(counter) if counter < current.revision.counter => {
@@ -308,13 +365,17 @@ impl Execution {
     fn on_refused(&mut self, plan: Plan, rows: &[Found]) -> Result<Step, PlatformError> {
         let entry = expect_row(rows.first());
         let is_mine = entry.revision() == Some(plan.revision);
-        let is_at_base = entry.revision() == plan.base.revision();
+        let is_at_base = entry.revision() == plan.base.row;
         if is_mine || (self.settles > 0 && !is_at_base) {
             return self.decide(plan, entry, None);
         }
-        // The batch names the store's row only when it makes it. With the entry at its base, that
-        // row is what refused, and it refuses the earlier attempts too.
-        self.plan(Base::of(entry, rows.get(1))?)
+        // The batch names the store's row only where it makes that or the entry's. With the entry at
+        // its base, that row is what refused, and it refuses the earlier attempts too.
+        match (entry, rows.get(1)) {
+            // It was purged meanwhile, and what is to come into being needs its store's row.
+            (Found::Absent, None) => Ok(self.begin()),
+            (entry, store) => self.plan(Base::of(entry, store, self.now)?),
+        }
     }
 
     fn settle(&mut self, plan: Plan) -> Result<Step, PlatformError> {
@@ -349,7 +410,7 @@ impl Execution {
             let stamped_at = current.map_or(Timestamp::EPOCH, |state| state.updated_at);
             return Ok(self.succeed(&plan, stamped_at));
         }
-        if current_revision == plan.base.revision() {
+        if current_revision == plan.base.row {
             // Not yet written. Whichever attempt comes first wins, the other is refused by it.
             return if self.settles < SETTLES_MAX {
                 Ok(self.commit(plan))
@@ -366,9 +427,11 @@ impl Execution {
             // Somebody else wrote the revision that this batch would have, so it never will. The
             // request may be planned anew: its earlier batches are refused for ever.
             Some(Found::Row(_)) => {
-                let store_exists = true;
                 self.settles = 0;
-                self.plan(Base { entry: current, store_exists })
+                if current.is_none() {
+                    return Ok(self.begin());
+                }
+                self.plan(Base::on(current, StoreBase::Unread, self.now))
             }
             Some(Found::Absent | Found::Corrupt(_)) => Err(self.unknown()),
         }
@@ -385,7 +448,9 @@ impl Execution {
         };
         let state = match &self.request {
             Request::Remove(_) => before.expect("only what exists is removed"),
-            Request::Get(_) | Request::Set(_) | Request::Increment(_) => after,
+            Request::Get(_) | Request::Set(_) | Request::Increment(_) | Request::Restore(_) => {
+                after
+            }
         };
         Step::Done(Ok(state))
     }
@@ -396,13 +461,27 @@ impl Execution {
     }
 }
 
-fn unavailable(error: ReadError) -> PlatformError {
-    match error {
-        ReadError::Unavailable { reason } => PlatformError::Unavailable { reason },
+impl Machine for Execution {
+    type Answer = EntryState;
+
+    fn on(&mut self, input: Input) -> Step {
+        Self::on(self, input)
     }
 }
 
-/// A store answers every row that it was asked for; anything less is a fault of the store's code.
-fn expect_row(row: Option<&Found>) -> &Found {
-    row.expect("a reply holds every row that was asked for")
+impl Operation for Request {
+    type Answer = EntryState;
+    type Machine = Execution;
+
+    fn lane(&self) -> Option<EntryId> {
+        Self::write_id(self).map(|_| self.entry().clone())
+    }
+
+    fn write_id(&self) -> Option<WriteId> {
+        Self::write_id(self)
+    }
+
+    fn start(self, settings: &Settings) -> (Execution, Step) {
+        Execution::start(self, settings)
+    }
 }

@@ -1,4 +1,23 @@
 //! Turns a write and the rows it found into a batch, or says why it may not be made.
+//!
+//! # Reviews
+//!
+//! What a write supersedes must be looked at one day, or its row would stand for ever. A write puts
+//! a [`RowKey::Review`] two hours ahead, when it is the second of its entry or the first one of its
+//! hour: what is superseded within an hour may be looked at together, once the next one is over.
+//! The others rely on the review that is there already. That there is one, or nothing to look at:
+//!
+//! - A write without a review of its own was planned in the hour `h` in which its base was written,
+//!   and the base superseded something, so that there was a review when it was written.
+//! - [`Sweep`](super::Sweep) takes a review away only with the entry's row as it found it, and puts
+//!   another one in its place while anything of the entry is still to go, and in any case until
+//!   `h + 2`.
+//! - So the review went before that write only if the write was committed in the hour `h + 2` or
+//!   later, more than [`REMAINS`](super::REMAINS) after it was planned; no copy of a batch is that
+//!   late. A clock that ticks over between plan and commit changes nothing of this.
+//!
+//! Were one later all the same, what it superseded would stand until the next write of the entry:
+//! it would not be shown, for what is there depends on no review.
 
 use std::sync::Arc;
 
@@ -6,35 +25,75 @@ use crate::batch::{Batch, Condition, Write};
 use crate::id::{EntryId, Revision, WriteId};
 use crate::key::KeyScope;
 use crate::platform::{
-    EntryState, Increment, Permit, PlatformError, Remove, RevisionId, Set, When,
+    EntryState, Increment, Permit, PlatformError, RETENTION, Remove, Restore, RevisionId, Set,
+    Settings, When, deleted_at, is_purged, review_hour,
 };
-use crate::row::{Birth, Content, EntryBody, Found, RowBody, RowKey, StoreBody};
+use crate::row::{
+    Birth, Content, EntryBody, Found, ReadError, Reviewed, RowBody, RowKey, StoreBody,
+};
+use crate::time::{Timestamp, UtcHour};
+
+/// Most revisions that one batch deletes. With the entry's row and two reviews it stays at about
+/// 500 writes.
+pub(super) const BATCH_DELETES_MAX: usize = 498;
+
+/// What is known of the data store of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StoreBase {
+    /// Nothing was ever written to it.
+    Missing,
+    /// Its row stands at this revision, and says that it is not deleted.
+    At(Revision),
+    /// It was not read, or is damaged. It has entries.
+    Unread,
+}
 
 /// What is known of an entry and its data store when a write is planned.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Base {
-    /// The entry's row, live or tombstone.
+    /// The entry, live or deleted; nothing if it was deleted so long ago that it counts as purged.
     pub(super) entry: Option<EntryState>,
-    /// Whether the data store has a row.
-    pub(super) store_exists: bool,
+    /// The revision of its row, also of a purged one that still stands.
+    pub(super) row: Option<Revision>,
+    /// Its data store.
+    pub(super) store: StoreBase,
+}
+
+/// What holds for every plan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a> {
+    pub(super) settings: &'a Settings,
+    /// The store's time when the base was read, or before.
+    pub(super) now: Timestamp,
 }
 
 impl Base {
     /// Reads the base out of an entry's row and its store's, which is known to exist if it was not
     /// read. A damaged row of the store makes its missing entries uncertain, and no others.
-    pub(super) fn of(entry: &Found, store: Option<&Found>) -> Result<Self, PlatformError> {
+    pub(super) fn of(
+        entry: &Found,
+        store: Option<&Found>,
+        now: Timestamp,
+    ) -> Result<Self, PlatformError> {
+        check_store(store)?;
         let entry = entry_state(entry)?;
-        match store {
+        let store = match store {
             Some(Found::Corrupt(row)) if entry.is_none() => {
-                Err(PlatformError::Corrupt { row: row.clone() })
+                return Err(PlatformError::Corrupt { row: row.clone() });
             }
-            store => Ok(Self { entry, store_exists: store != Some(&Found::Absent) }),
-        }
+            Some(Found::Absent) => StoreBase::Missing,
+            Some(Found::Row(row)) => StoreBase::At(row.revision),
+            Some(Found::Corrupt(_)) | None => StoreBase::Unread,
+        };
+        Ok(Self::on(entry, store, now))
     }
 
-    /// The revision of the entry's row.
-    pub(super) fn revision(&self) -> Option<Revision> {
-        self.entry.as_ref().map(|state| state.revision)
+    /// The base that a state of the entry's row is.
+    pub(super) fn on(state: Option<EntryState>, store: StoreBase, now: Timestamp) -> Self {
+        let row = state.as_ref().map(|state| state.revision);
+        let is_there =
+            |state: &EntryState| state.content.is_some() || !is_purged(state.updated_at, now);
+        Self { entry: state.filter(is_there), row, store }
     }
 
     /// The entry if it exists, which a deleted one does not.
@@ -44,11 +103,23 @@ impl Base {
 
     /// Says that there is no such entry, or not even its store.
     pub(super) fn not_found(&self, entry: &EntryId) -> PlatformError {
-        if self.store_exists {
-            PlatformError::EntryNotFound { entry: entry.clone() }
-        } else {
-            PlatformError::StoreNotFound { store: entry.store.clone() }
+        match self.store {
+            StoreBase::Missing => PlatformError::StoreNotFound { store: entry.store.clone() },
+            StoreBase::At(_) | StoreBase::Unread => {
+                PlatformError::EntryNotFound { entry: entry.clone() }
+            }
         }
+    }
+}
+
+/// Refuses everything in a deleted data store.
+fn check_store(store: Option<&Found>) -> Result<(), PlatformError> {
+    match store {
+        Some(found @ Found::Row(row)) if deleted_at(found).is_some() => {
+            let RowKey::Store(store) = &row.key else { return Ok(()) };
+            Err(PlatformError::StoreDeleted { store: store.clone() })
+        }
+        Some(Found::Row(_) | Found::Absent | Found::Corrupt(_)) | None => Ok(()),
     }
 }
 
@@ -59,6 +130,27 @@ pub(super) fn entry_state(found: &Found) -> Result<Option<EntryState>, PlatformE
         Found::Row(row) => Ok(EntryState::of_row(row)),
         Found::Corrupt(row) => Err(PlatformError::Corrupt { row: row.clone() }),
     }
+}
+
+/// The condition that a row still is as it was read. There is none for damage.
+pub(super) fn as_read(found: &Found) -> Option<Condition> {
+    match found {
+        Found::Absent => Some(Condition::Absent),
+        Found::Row(row) => Some(Condition::At(row.revision)),
+        Found::Corrupt(_) => None,
+    }
+}
+
+/// A failed read, as an answer.
+pub(super) fn unavailable(error: ReadError) -> PlatformError {
+    match error {
+        ReadError::Unavailable { reason } => PlatformError::Unavailable { reason },
+    }
+}
+
+/// A store answers every row that it was asked for; anything less is a fault of the store's code.
+pub(super) fn expect_row(row: Option<&Found>) -> &Found {
+    row.expect("a reply holds every row that was asked for")
 }
 
 /// A write that was planned and may be sent, and sent again.
@@ -72,36 +164,87 @@ pub(super) struct Plan {
     pub(super) content: Option<Arc<Content>>,
 }
 
+/// What becomes of a write once its base is known.
+#[derive(Debug)]
+pub(super) enum Planned {
+    /// A batch.
+    Batch(Box<Plan>),
+    /// Nothing: this state is the answer.
+    Nothing(EntryState),
+}
+
 /// Plans a set, or says why it may not be made.
-pub(super) fn plan_set(set: &Set, base: Base) -> Result<Plan, PlatformError> {
+pub(super) fn plan_set(set: &Set, base: Base, terms: Terms) -> Result<Planned, PlatformError> {
     check_permit(set.permit, &set.when, &base)?;
     match (&set.when, &base.entry) {
-        (When::Always, _) | (When::Exists, Some(_)) => {}
         (When::Missing, _) => {
             if let Some(current) = base.live() {
                 return Err(PlatformError::Exists { current: Box::new(current.clone()) });
             }
         }
         (When::Matches(wanted), Some(current)) => check_match(wanted, current)?,
+        (When::Exists, Some(current)) if current.content.is_none() => {
+            if !terms.settings.update_revives {
+                return Err(base.not_found(&set.entry));
+            }
+        }
         (When::Exists | When::Matches(_), None) => return Err(base.not_found(&set.entry)),
+        (When::Always, _) | (When::Exists, Some(_)) => {}
     }
-    Ok(plan(&set.entry, set.write_id, Some(Arc::clone(&set.content)), base))
+    let content = Some(Arc::clone(&set.content));
+    let change = Change { entry: &set.entry, write_id: set.write_id, content, pinned: false };
+    Ok(plan(change, base, terms))
 }
 
 /// Plans an increment, or says why it may not be made.
-pub(super) fn plan_increment(increment: &Increment, base: Base) -> Result<Plan, PlatformError> {
+pub(super) fn plan_increment(
+    increment: &Increment,
+    base: Base,
+    terms: Terms,
+) -> Result<Planned, PlatformError> {
     check_permit(increment.permit, &When::Always, &base)?;
-    let content = increment.content_on(base.entry.as_ref())?;
-    Ok(plan(&increment.entry, increment.write_id, Some(content), base))
+    let content = Some(increment.content_on(base.entry.as_ref())?);
+    let (entry, write_id) = (&increment.entry, increment.write_id);
+    Ok(plan(Change { entry, write_id, content, pinned: false }, base, terms))
 }
 
 /// Plans a deletion, or says why it may not be made.
-pub(super) fn plan_remove(remove: &Remove, base: Base) -> Result<Plan, PlatformError> {
-    let Some(current) = base.live() else { return Err(base.not_found(&remove.entry)) };
+pub(super) fn plan_remove(
+    remove: &Remove,
+    base: Base,
+    terms: Terms,
+) -> Result<Planned, PlatformError> {
+    let current = base.entry.as_ref();
+    let current = current.filter(|current| {
+        // Open point 22.
+        current.content.is_some() || !terms.settings.deleted_is_missing
+    });
+    let Some(current) = current else { return Err(base.not_found(&remove.entry)) };
     if let Some(wanted) = &remove.matches {
         check_match(wanted, current)?;
     }
-    Ok(plan(&remove.entry, remove.write_id, None, base))
+    if current.content.is_none() {
+        return Ok(Planned::Nothing(current.clone()));
+    }
+    let (entry, write_id) = (&remove.entry, remove.write_id);
+    Ok(plan(Change { entry, write_id, content: None, pinned: false }, base, terms))
+}
+
+/// Plans to write an earlier content again, or says why it may not be made (V-27).
+pub(super) fn plan_restore(
+    restore: &Restore,
+    content: &Arc<Content>,
+    base: Base,
+    terms: Terms,
+) -> Result<Planned, PlatformError> {
+    check_permit(restore.permit, &When::Always, &base)?;
+    let Some(current) = &base.entry else { return Err(base.not_found(&restore.entry)) };
+    if let Some(wanted) = &restore.matches {
+        check_match(wanted, current)?;
+    }
+    let (entry, write_id) = (&restore.entry, restore.write_id);
+    let content = Some(Arc::clone(content));
+    Ok(plan(Change { entry, write_id, content, pinned: true }, base, terms))
 }
 
 fn check_match(wanted: &RevisionId, current: &EntryState) -> Result<(), PlatformError> {
@@ -123,7 +266,7 @@ fn check_permit(permit: Permit, when: &When, base: &Base) -> Result<(), Platform
         Some(KeyScope::EntryCreate)
     } else if !creates && !permit.update {
         Some(KeyScope::EntryUpdate)
-    } else if creates && !base.store_exists && !permit.create_store {
+    } else if creates && base.store == StoreBase::Missing && !permit.create_store {
         Some(KeyScope::StoreCreate)
     } else {
         None
@@ -131,17 +274,29 @@ fn check_permit(permit: Permit, when: &When, base: &Base) -> Result<(), Platform
     missing.map_or(Ok(()), |scope| Err(PlatformError::Denied { scope }))
 }
 
-fn plan(entry: &EntryId, write: WriteId, content: Option<Arc<Content>>, base: Base) -> Plan {
+/// What a write makes of an entry.
+struct Change<'a> {
+    entry: &'a EntryId,
+    write_id: WriteId,
+    content: Option<Arc<Content>>,
+    pinned: bool,
+}
+
+fn plan(change: Change, base: Base, terms: Terms) -> Planned {
+    let Change { entry, write_id, content, pinned } = change;
     let key = RowKey::Entry(entry.clone());
-    let (revision, birth, condition) = match &base.entry {
-        None => (Revision::first(write), Birth::ThisWrite, Condition::Absent),
-        // A deleted entry keeps its counter and its birth (I-06, V-18).
-        Some(current) => {
-            let birth = Birth::At(current.created_at);
-            (current.revision.next(write), birth, Condition::At(current.revision))
-        }
+    let (revision, condition) = match base.row {
+        None => (Revision::first(write_id), Condition::Absent),
+        // The counter goes on, also over a deletion and behind a purged one (V-18).
+        Some(row) => (row.next(write_id), Condition::At(row)),
     };
-    let body = EntryBody { birth, content: content.clone() };
+    let birth = match &base.entry {
+        Some(current) if current.content.is_some() || terms.settings.keep_birth_after_delete => {
+            Birth::At(current.created_at)
+        }
+        Some(_) | None => Birth::ThisWrite,
+    };
+    let body = EntryBody { birth, content: content.clone(), pinned };
     let history = RowKey::Revision(entry.clone(), revision.counter);
     let mut batch = Batch {
         conditions: vec![(key.clone(), condition)],
@@ -150,11 +305,39 @@ fn plan(entry: &EntryId, write: WriteId, content: Option<Arc<Content>>, base: Ba
             Write::Put { key: history, revision, body: RowBody::Revision(body) },
         ],
     };
-    if !base.store_exists {
-        let key = RowKey::Store(entry.store.clone());
-        let body = RowBody::Store(StoreBody { birth: Birth::ThisWrite });
-        batch.conditions.push((key.clone(), Condition::Absent));
-        batch.writes.push(Write::Put { key, revision: Revision::first(write), body });
+    let store = RowKey::Store(entry.store.clone());
+    match base.store {
+        StoreBase::Missing => {
+            batch.conditions.push((store.clone(), Condition::Absent));
+            let body = RowBody::Store(StoreBody::NEW);
+            let revision = Revision::first(write_id);
+            batch.writes.push(Write::Put { key: store, revision, body });
+        }
+        // Nothing may come into being in a data store that is being purged.
+        StoreBase::At(read) if base.row.is_none() => {
+            batch.conditions.push((store, Condition::At(read)));
+        }
+        StoreBase::At(_) => {}
+        StoreBase::Unread => assert!(base.row.is_some(), "the store of a missing entry was read"),
     }
-    Plan { batch, base, revision, birth, content }
+    for hour in reviews(&base, content.is_none(), terms.now) {
+        let key = RowKey::Review(hour, Reviewed::Entry(entry.clone()));
+        batch.writes.push(Write::Put { key, revision, body: RowBody::Review });
+    }
+    Planned::Batch(Box::new(Plan { batch, base, revision, birth, content }))
+}
+
+/// When what a write leaves behind is looked at.
+fn reviews(base: &Base, is_deletion: bool, now: Timestamp) -> Vec<UtcHour> {
+    let is_due = match (&base.entry, base.row) {
+        (None, None) => false,
+        // It ends what is left of an earlier life.
+        (None, Some(_)) => true,
+        (Some(current), _) => {
+            current.revision.counter == 1 || current.updated_at.utc_hour() != now.utc_hour()
+        }
+    };
+    let superseded = is_due.then(|| now.utc_hour().plus(2));
+    let purge = is_deletion.then(|| review_hour(now.saturating_add(RETENTION)));
+    superseded.into_iter().chain(purge).collect()
 }

@@ -18,6 +18,8 @@ pub enum Request {
     Increment(Increment),
     /// Delete it.
     Remove(Remove),
+    /// Write one of its earlier states again.
+    Restore(Restore),
 }
 
 impl Request {
@@ -28,6 +30,7 @@ impl Request {
             Self::Set(set) => &set.entry,
             Self::Increment(increment) => &increment.entry,
             Self::Remove(remove) => &remove.entry,
+            Self::Restore(restore) => &restore.entry,
         }
     }
 
@@ -38,6 +41,7 @@ impl Request {
             Self::Set(set) => Some(set.write_id),
             Self::Increment(increment) => Some(increment.write_id),
             Self::Remove(remove) => Some(remove.write_id),
+            Self::Restore(restore) => Some(restore.write_id),
         }
     }
 }
@@ -115,6 +119,22 @@ pub struct Remove {
     pub entry: EntryId,
     /// The revision it must be at, if that matters (v2 `etag`).
     pub matches: Option<RevisionId>,
+    /// Names this write.
+    pub write_id: WriteId,
+}
+
+/// Writes an earlier state of an entry as its newest one (V-27). The new revision and the one before
+/// it are never thinned, so that there is an exact way back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restore {
+    /// Which entry.
+    pub entry: EntryId,
+    /// The state that is written again, with its user ids and metadata. No deletion.
+    pub revision: RevisionId,
+    /// The revision that the entry must be at, if that matters.
+    pub matches: Option<RevisionId>,
+    /// What the caller may do.
+    pub permit: Permit,
     /// Names this write.
     pub write_id: WriteId,
 }

@@ -1,10 +1,12 @@
 //! Facts about requests.
 
 mod increments;
+mod past;
 mod permits;
 mod reads;
 mod refusals;
 mod settling;
-mod support;
+pub(super) mod support;
 mod updates;
+pub(super) mod world;
 mod writes;

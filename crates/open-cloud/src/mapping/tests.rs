@@ -9,7 +9,7 @@ use steadfast_core::id::{
     EntryId, EntryKey, Revision, Scope, StoreId, StoreName, UniverseId, WriteId,
 };
 use steadfast_core::key::KeyScope;
-use steadfast_core::platform::EntryState;
+use steadfast_core::platform::{EntryState, OrderedState};
 use steadfast_core::row::{Content, Metadata, RowKey};
 use steadfast_core::{JsonText, Limits, Timestamp};
 
@@ -36,16 +36,25 @@ fn every_error() -> Vec<PlatformError> {
         updated_at: Timestamp::EPOCH,
         content: Some(Arc::new(content)),
     });
+    let ordered = OrderedState {
+        entry: entry.clone(),
+        value: 1,
+        revision: Revision::first(WriteId(7)),
+        updated_at: Timestamp::EPOCH,
+    };
     let reason: Arc<str> = INSIDE.into();
     let wait = Duration::from_millis(41_200);
     let standing = Standing { limit: 300, remaining: 0, reset: wait };
     let denial = Denial { pool: Pool::Key(Access::Write), wait, standing };
     vec![
-        PlatformError::StoreNotFound { store },
+        PlatformError::StoreNotFound { store: store.clone() },
+        PlatformError::StoreDeleted { store },
         PlatformError::EntryNotFound { entry: entry.clone() },
         PlatformError::RevisionNotFound { entry: entry.clone() },
+        PlatformError::RevisionIsCurrent { entry: entry.clone() },
         PlatformError::TimeOutOfRange,
         PlatformError::Exists { current: current.clone() },
+        PlatformError::OrderedExists { current: ordered },
         PlatformError::Mismatch { current },
         PlatformError::NotInteger { entry: entry.clone() },
         PlatformError::SumTooLarge { entry: entry.clone() },
@@ -82,16 +91,25 @@ fn the_table_of_platform_errors() {
     StoreNotFound (not_found)
       v1 404 {"error":"NOT_FOUND","message":"The data store does not exist.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"DatastoreNotFound"}]}
       v2 404 {"code":"NOT_FOUND","message":"The data store does not exist."}
+    StoreDeleted (not_found)
+      v1 404 {"error":"NOT_FOUND","message":"DatastoreDeleted: the data store is deleted. For 30 days after its deletion it can be brought back.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"DatastoreNotFound"}]}
+      v2 404 {"code":"NOT_FOUND","message":"DatastoreDeleted: the data store is deleted. For 30 days after its deletion it can be brought back."}
     EntryNotFound (not_found)
       v1 404 {"error":"NOT_FOUND","message":"Entry not found.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"EntryNotFound"}]}
       v2 404 {"code":"NOT_FOUND","message":"Entry not found."}
     RevisionNotFound (not_found)
       v1 404 {"error":"NOT_FOUND","message":"The entry has no such version.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"VersionNotFound"}]}
       v2 400 {"code":"INVALID_ARGUMENT","message":"Invalid version id."}
+    RevisionIsCurrent (conflict)
+      v1 400 {"error":"INVALID_ARGUMENT","message":"The revision is the current one. Nothing was removed; delete the entry instead.","errorDetails":[]}
+      v2 400 {"code":"INVALID_ARGUMENT","message":"The revision is the current one. Nothing was removed; delete the entry instead."}
     TimeOutOfRange (invalid)
       v1 400 {"error":"INVALID_ARGUMENT","message":"The time is not between 1970 and ten minutes from now.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"InvalidStartTime"}]}
       v2 400 {"code":"INVALID_ARGUMENT","message":"The time is not between 1970 and ten minutes from now."}
     Exists (conflict)
+      v1 412 {"error":"FAILED_PRECONDITION","message":"The entry exists.","errorDetails":[]}
+      v2 400 {"code":"INVALID_ARGUMENT","message":"Entry already exists."}
+    OrderedExists (conflict)
       v1 412 {"error":"FAILED_PRECONDITION","message":"The entry exists.","errorDetails":[]}
       v2 400 {"code":"INVALID_ARGUMENT","message":"Entry already exists."}
     Mismatch (conflict)

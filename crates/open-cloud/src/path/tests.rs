@@ -51,13 +51,18 @@ fn both_path_forms_name_the_same_call() {
 fn paths_of_no_call_are_not_found() {
     for path in [
         "/",
-        "/datastores/v1/universes/1/standard-datastores",
-        "/datastores/v1/universes/1/standard-datastores/datastore/entries",
+        "/datastores/v1/universes/1/standard-datastores/",
+        "/datastores/v1/universes/1/standard-datastores/datastore",
+        "/datastores/v1/universes/1/standard-datastores/datastore/entries/",
+        "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry/versions/",
+        "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry/version",
         "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry/increment/",
         "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry/increment/x",
         "/datastores/v1/universes/1/standard-datastores/datastore/entries/entry/",
-        "/cloud/v2/universes/1/data-stores",
-        "/cloud/v2/universes/1/data-stores/s",
+        "/cloud/v2/universes/1/data-stores:undelete",
+        "/cloud/v2/universes/1/data-stores:snapshot/",
+        "/cloud/v2/universes/1/data-storesx",
+        "/cloud/v2/universes/1",
         "/cloud/v2/universes/1/data-stores/s/entry",
         "/cloud/v2/universes/1/data-stores/s/entriesx",
         "/cloud/v2/universes/1/data-stores/s/scopes/x",
@@ -69,6 +74,73 @@ fn paths_of_no_call_are_not_found() {
     assert_eq!(Endpoint::find(path), Some(Endpoint::V1Entry { universe: "x1" }));
     let path = format!("{path}/increment");
     assert_eq!(Endpoint::find(&path), Some(Endpoint::V1Increment { universe: "x1" }));
+}
+
+#[test]
+fn h_80_to_h_87_the_lists_of_v1_have_paths_of_their_own() {
+    let universe = "7";
+    for (rest, expected) in [
+        ("standard-datastores", Endpoint::V1Stores { universe }),
+        ("standard-datastores/datastore/entries", Endpoint::V1Entries { universe }),
+        ("standard-datastores/datastore/entries/entry/versions", Endpoint::V1Versions { universe }),
+        (
+            "standard-datastores/datastore/entries/entry/versions/version",
+            Endpoint::V1Version { universe },
+        ),
+    ] {
+        let path = format!("/datastores/v1/universes/7/{rest}");
+        assert_eq!(Endpoint::find(&path), Some(expected), "{path}");
+    }
+}
+
+#[test]
+fn h_08_the_verbs_of_data_stores_are_known_and_stand_last() {
+    let limits = Limits::roblox();
+    let base = "/cloud/v2/universes/7/data-stores";
+    let snapshot = format!("{base}:snapshot");
+    assert_eq!(Endpoint::find(base), Some(Endpoint::V2Stores { universe: "7" }));
+    assert_eq!(Endpoint::find(&snapshot), Some(Endpoint::V2Snapshot { universe: "7" }));
+    for (part, literal, undeleted) in [
+        ("Player%20Data", "Player Data", None),
+        ("a:b", "a:b", None),
+        ("s:undelete", "s:undelete", Some("s")),
+        ("a:b:undelete", "a:b:undelete", Some("a:b")),
+        ("s:undelete:x", "s:undelete:x", None),
+        ("s%3Aundelete", "s:undelete", None),
+        ("s:Undelete", "s:Undelete", None),
+        ("a%2Fb", "a/b", None),
+    ] {
+        let path = format!("{base}/{part}");
+        let Some(Endpoint::V2Store(segment)) = Endpoint::find(&path) else { panic!("{path}") };
+        assert_eq!(segment.read(&limits).unwrap().name.as_str(), literal);
+        let found = segment.of_undelete().map(|segment| segment.read(&limits).unwrap().name);
+        assert_eq!(found.as_ref().map(StoreName::as_str), undeleted, "{path}");
+    }
+    for path in [format!("{base}/"), format!("{base}/:undelete"), format!("{base}/__steadfast")] {
+        let Some(Endpoint::V2Store(segment)) = Endpoint::find(&path) else { panic!("{path}") };
+        let segment = segment.of_undelete().unwrap_or(segment);
+        assert!(matches!(segment.read(&limits), Err(PathError::Name(_))), "{path}");
+    }
+}
+
+#[test]
+fn rule_14_a_dash_stands_for_all_scopes_in_lists_only() {
+    let limits = Limits::roblox();
+    for (middle, scope, names_scope) in [
+        ("", Some("global"), false),
+        ("/scopes/global", Some("global"), true),
+        ("/scopes/x", Some("x"), true),
+        ("/scopes/-", None, true),
+        ("/scopes/%2D", None, true),
+        ("/scopes/--", Some("--"), true),
+    ] {
+        let path = format!("/cloud/v2/universes/7/data-stores/s{middle}/entries");
+        let Some(Endpoint::V2Entries(parent)) = Endpoint::find(&path) else { panic!("{path}") };
+        let (_, found) = parent.read_list(&limits).unwrap();
+        assert_eq!(found.as_ref().map(Scope::as_str), scope, "{path}");
+        assert_eq!(parent.names_scope(), names_scope);
+        assert_eq!(parent.read(&limits).is_err(), scope.is_none());
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ use super::*;
 const SEEDS_TO_FIND: u64 = 60;
 
 fn campaign(seed_count: u64, thread_count: usize) -> Campaign {
-    Campaign { seeds: 0..seed_count, thread_count, knobs: Vec::new() }
+    let scenarios = Scenarios::All;
+    Campaign { seeds: 0..seed_count, scenarios, thread_count, knobs: Vec::new() }
 }
 
 #[test]
@@ -18,7 +19,7 @@ fn nothing_is_found_without_a_bug() {
     assert_eq!(failure, None);
     let commits = summary.count("commits").unwrap();
     assert!(commits.least >= 300, "{commits:?}");
-    assert!(summary.virtual_time.as_secs() >= 50 * 1_800);
+    assert!(summary.virtual_time.as_secs() >= 25 * 1_800 + 25 * 40 * 86_400);
 }
 
 #[test]
@@ -30,11 +31,12 @@ fn runs_are_the_same_twice_on_one_thread_and_on_two() {
 
 #[test]
 fn a_recorded_plan_replays_with_the_same_hash() {
-    for seed in 0..6 {
-        let drawn = platform::simulate(Setup::drawing(platform::NAME, seed), Judges::ALL);
+    let scenarios = [platform::NAME, data::NAME];
+    for (seed, scenario) in (0..6).flat_map(|seed| scenarios.map(|scenario| (seed, scenario))) {
+        let drawn = simulate(scenario, Setup::drawing(scenario, seed), Judges::ALL);
         let plan = Plan::from_json(&drawn.plan.to_json()).unwrap();
         let replayed = replay(plan, Judges::ALL, 5);
-        assert_eq!(replayed.trace_hash, drawn.trace_hash, "seed {seed}");
+        assert_eq!(replayed.trace_hash, drawn.trace_hash, "{scenario}, seed {seed}");
         assert_eq!(replayed.plan, drawn.plan);
     }
 }
@@ -53,9 +55,14 @@ fn every_planted_bug_is_found_by_each_of_its_judges() {
 
 #[test]
 fn a_shrunk_plan_is_small_and_still_fails() {
-    for bug in [Bug::TimeoutAsRefused, Bug::TornBatchVisible] {
-        let judges = Judges::only(Judge::History);
-        let report = campaign(SEEDS_TO_FIND, 2).hunt(bug, Judge::History).unwrap();
+    let hunts = [
+        (Bug::TimeoutAsRefused, Judge::Oracle),
+        (Bug::TornBatchVisible, Judge::History),
+        (Bug::LateWriteUnconditional, Judge::Oracle),
+    ];
+    for (bug, judge) in hunts {
+        let judges = Judges::only(judge);
+        let report = campaign(SEEDS_TO_FIND, 2).hunt(bug, judge).unwrap();
         let shrunk = smallest(report.plan, judges);
         assert!(shrunk.decisions.len() <= 3, "{}", shrunk.to_json());
         assert!(replay(shrunk, judges, 0).failure.is_some());
@@ -82,6 +89,21 @@ fn a_write_that_its_own_late_copy_refused_counts_once() {
 
 #[test]
 fn an_unknown_bug_is_an_error() {
-    let plan = Plan::new(platform::NAME, 1).planting("no-such-bug");
-    assert_eq!(replay(plan, Judges::ALL, 0).failure.as_deref(), Some("no bug `no-such-bug`"));
+    for scenario in [platform::NAME, data::NAME] {
+        let plan = Plan::new(scenario, 1).planting("no-such-bug");
+        let failure = replay(plan, Judges::ALL, 0).failure;
+        assert_eq!(failure.as_deref(), Some("no bug `no-such-bug`"));
+    }
+}
+
+#[test]
+fn seeds_are_split_between_the_scenarios_and_one_alone_takes_all() {
+    let of = |name: &str, seeds: Range<u64>| -> Vec<&str> {
+        let scenarios = Scenarios::parse(name);
+        seeds.clone().map(|seed| scenarios.of(seed, &seeds)).collect()
+    };
+    assert_eq!(of("all", 10..13), [platform::NAME, platform::NAME, data::NAME]);
+    assert_eq!(of("all", 0..1), [platform::NAME]);
+    assert_eq!(of(data::NAME, 0..2), [data::NAME; 2]);
+    assert_eq!(of(platform::NAME, 0..2), [platform::NAME; 2]);
 }

@@ -123,10 +123,17 @@ impl Oracle {
         for (key, condition) in &batch.conditions {
             match key {
                 RowKey::Entry(_) => check_condition(entry, *condition)?,
-                RowKey::Store(store) if self.stores.contains(store) => {
-                    return Err("a data store was made twice".to_owned());
+                RowKey::Store(store)
+                    if (*condition == Condition::Absent) == self.stores.contains(store) =>
+                {
+                    return Err(format!("W2: {condition:?} was let pass of {store}"));
                 }
-                RowKey::Store(_) | RowKey::Revision(..) | RowKey::ApiKey(_) => {}
+                RowKey::Store(_)
+                | RowKey::Revision(..)
+                | RowKey::ApiKey(_)
+                | RowKey::Universe(_)
+                | RowKey::Ordered(_)
+                | RowKey::Review(..) => {}
             }
         }
         for write in &batch.writes {
@@ -143,6 +150,9 @@ impl Oracle {
                     let since = entry.live_since.unwrap_or(self.applied_count);
                     entry.live_since = is_live.then_some(since);
                     fate.applied = Some((revision.counter, stamped_at));
+                }
+                Write::Put { key: RowKey::Store(store), .. } if self.stores.contains(store) => {
+                    return Err("a data store was made twice".to_owned());
                 }
                 Write::Put { key: RowKey::Store(store), .. } => self.stores.push(store.clone()),
                 Write::Put { .. } => {}
@@ -226,7 +236,7 @@ impl Oracle {
                 }
                 Ok(())
             }
-            Request::Set(_) | Request::Remove(_) => {
+            Request::Set(_) | Request::Remove(_) | Request::Restore(_) => {
                 let tag = request.write_id().map(steadfast_core::WriteId::tag);
                 let own = if Some(revision.tag) == tag { Some(known) } else { None };
                 // A deletion answers with the state before it.
@@ -254,7 +264,10 @@ impl Oracle {
             let always_lived = entry.live_since.is_some_and(|since| since <= fate.began);
             let asks_for_now = match request {
                 Request::Get(get) => get.which == Which::Current,
-                Request::Set(_) | Request::Increment(_) | Request::Remove(_) => true,
+                Request::Set(_)
+                | Request::Increment(_)
+                | Request::Remove(_)
+                | Request::Restore(_) => true,
             };
             if asks_for_now && always_lived {
                 return Err("W9: not found, but it lived all the time".to_owned());
@@ -282,7 +295,11 @@ impl Oracle {
             let is_damaged = match row {
                 RowKey::Revision(_, counter) => entry.damaged_revisions.contains(counter),
                 RowKey::Entry(_) => entry.is_damaged,
-                RowKey::Store(_) | RowKey::ApiKey(_) => false,
+                RowKey::Store(_)
+                | RowKey::ApiKey(_)
+                | RowKey::Universe(_)
+                | RowKey::Ordered(_)
+                | RowKey::Review(..) => false,
             };
             if !is_damaged {
                 return Err("that row is whole".to_owned());

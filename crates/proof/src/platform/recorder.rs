@@ -80,7 +80,11 @@ pub(super) fn told(error: &PlatformError) -> Told {
         return match row {
             RowKey::Entry(_) => Told::Damaged(None),
             RowKey::Revision(_, counter) => Told::Damaged(Some(*counter)),
-            RowKey::Store(_) | RowKey::ApiKey(_) => Told::Refused,
+            RowKey::Store(_)
+            | RowKey::ApiKey(_)
+            | RowKey::Universe(_)
+            | RowKey::Ordered(_)
+            | RowKey::Review(..) => Told::Refused,
         };
     }
     if let PlatformError::NotInteger { .. }

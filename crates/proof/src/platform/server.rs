@@ -7,8 +7,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use steadfast_core::platform::{
-    Admission, EntryState, Execution, Input, Lanes, PlatformError, Request, Step, When,
+    Admission, EntryState, Execution, History, Input, Lanes, PlatformError, Request, Settings,
+    Step, When,
 };
+use steadfast_core::row::HeadsReply;
 use steadfast_core::{
     CommitOutcome, Committed, EntryId, Found, Outcome, Refusal, Rng, Row, RowBody, RowKey,
 };
@@ -23,6 +25,9 @@ use crate::platform::{Context, Event};
 
 /// How long a graceful stop may drain.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Every revision is kept as long as a run lasts: what may go, and when, is not attacked here.
+const SETTINGS: Settings = Settings { history: History::Every, ..Settings::native() };
 
 /// A request on its way, with where its answer goes.
 #[derive(Debug)]
@@ -282,7 +287,7 @@ impl Server {
     fn begin(&mut self, ctx: &mut Context<'_>, message: Message) {
         let number = ctx.oracle.on_begin(message.key);
         let address = message.address();
-        let (execution, step) = Execution::start(message.request);
+        let (execution, step) = Execution::start(message.request, &SETTINGS);
         let job = Job { execution, number, message: address, is_unsure: false, is_refused: false };
         let slot = if let Some(slot) = self.free.pop() {
             if let Some(place) = self.jobs.get_mut(slot) {
@@ -315,6 +320,10 @@ impl Server {
             Step::Scan(range, limit) => {
                 let reply = self.store.scan(ctx, &range, limit);
                 job.execution.on(Input::Scanned(reply))
+            }
+            Step::Heads(range, limit, _) => {
+                let reply = self.store.scan(ctx, &range, limit);
+                job.execution.on(Input::Heads(reply.map(|reply| HeadsReply::of(&reply))))
             }
             Step::Commit(batch) => {
                 ctx.marks.replanned |= job.is_refused;

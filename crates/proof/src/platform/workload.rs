@@ -225,5 +225,6 @@ pub(super) fn action(request: &Request, change: Option<u64>) -> Action {
             let matches = remove.matches.as_ref().map(parts);
             Action::Remove { matches, tag: remove.write_id.tag() }
         }
+        Request::Restore(_) => unreachable!("the clients of this scenario restore nothing"),
     }
 }

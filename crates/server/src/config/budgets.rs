@@ -104,7 +104,7 @@ macro_rules! universe_budgets {
 }
 
 universe_budgets! {
-    owner: owner_v1_standard_count owner_v1_ordered_count owner_v2_count;
+    owner: owner_v1_standard_count owner_v1_ordered_count owner_v2_count owner_snapshot_count;
     standard_read_count: ScaledBudget,
     standard_write_count: ScaledBudget,
     standard_list_count: ScaledBudget,

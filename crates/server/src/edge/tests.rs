@@ -7,18 +7,22 @@ use super::*;
 fn every_edge() -> Vec<Edge> {
     let bodies = [BodyError::TooLarge, BodyError::Cut, BodyError::Slow, BodyError::NoMemory];
     let edges =
-        [Edge::Unauthenticated, Edge::NoRoute, Edge::UriTooLong, Edge::HeadTooLarge].into_iter();
-    edges.chain(bodies.map(Edge::Body)).chain(ErrorKind::ALL.map(Edge::Failed)).collect()
+        [Edge::Unauthenticated, Edge::NoRoute, Edge::UriTooLong, Edge::HeadTooLarge, Edge::WriteId];
+    edges
+        .into_iter()
+        .chain(bodies.map(Edge::Body))
+        .chain(ErrorKind::ALL.map(Edge::Failed))
+        .collect()
 }
 
 #[test]
 fn open_cloud_clients_see_only_statuses_that_they_know() {
     for edge in every_edge() {
-        for surface in [Surface::V1, Surface::V2] {
+        for surface in [Surface::V1, Surface::V2, Surface::Ordered, Surface::Messages] {
             let status = edge.reply(surface).status().as_u16();
             assert!(STATUSES.contains(&status), "{edge:?} on {surface:?} is {status}");
         }
-        for surface in [Surface::Admin, Surface::Public] {
+        for surface in [Surface::Own, Surface::Admin, Surface::Public] {
             assert_ne!(edge.reply(surface).status().as_u16(), 503, "{edge:?}");
         }
     }
@@ -37,6 +41,7 @@ fn the_statuses_of_all_surfaces() {
     NoRoute: 404 404 404
     UriTooLong: 400 400 414
     HeadTooLarge: 400 400 431
+    WriteId: 400 400 400
     Body(TooLarge): 400 400 413
     Body(Cut): 400 400 400
     Body(Slow): 400 400 408

@@ -3,9 +3,13 @@
 use serde_json::{Map, Value, json};
 use steadfast_core::Limits;
 use steadfast_core::id::RESERVED_PREFIX;
+use steadfast_open_cloud::v1::LIMIT_MAX;
+use steadfast_open_cloud::v2::{ENTRY_COUNT_MAX, PAGE_SIZE, REVISION_COUNT_MAX, STORE_COUNT_MAX};
+use steadfast_open_cloud::write_id::WRITE_ID;
 
 use super::schemas::{KEY_ID, NUMBER_MAX};
 use super::{Sizes, reference, schema};
+use crate::data::AROUND_MAX;
 
 /// A parameter of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +34,40 @@ pub(super) enum Parameter {
     UserIds,
     Attributes,
     ContentMd5,
+    ListedScope,
+    MaxPageSize,
+    PageToken,
+    Filter,
+    TimeFilter,
+    ShowDeleted,
+    Prefix,
+    Limit,
+    Cursor,
+    StartTime,
+    EndTime,
+    SortOrder,
+    VersionId,
+    WriteId,
+    BoardPageSizeV1,
+    BoardPageTokenV1,
+    BoardOrderV1,
+    BoardPageSize,
+    BoardPageToken,
+    BoardOrder,
+    BoardFilter,
+    AllowMissingV1,
+    Map,
+    Item,
+    Queue,
+    MemoryOperation,
+    Topic,
+    StandingOrder,
+    Around,
+    RevisionId,
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 50] = [
         Self::Universe,
         Self::Store,
         Self::Scope,
@@ -54,6 +88,36 @@ impl Parameter {
         Self::UserIds,
         Self::Attributes,
         Self::ContentMd5,
+        Self::ListedScope,
+        Self::MaxPageSize,
+        Self::PageToken,
+        Self::Filter,
+        Self::TimeFilter,
+        Self::ShowDeleted,
+        Self::Prefix,
+        Self::Limit,
+        Self::Cursor,
+        Self::StartTime,
+        Self::EndTime,
+        Self::SortOrder,
+        Self::VersionId,
+        Self::WriteId,
+        Self::BoardPageSizeV1,
+        Self::BoardPageTokenV1,
+        Self::BoardOrderV1,
+        Self::BoardPageSize,
+        Self::BoardPageToken,
+        Self::BoardOrder,
+        Self::BoardFilter,
+        Self::AllowMissingV1,
+        Self::Map,
+        Self::Item,
+        Self::Queue,
+        Self::MemoryOperation,
+        Self::Topic,
+        Self::StandingOrder,
+        Self::Around,
+        Self::RevisionId,
     ];
 
     /// A reference to it.
@@ -61,6 +125,7 @@ impl Parameter {
         reference("parameters", &format!("{self:?}"))
     }
 
+    #[expect(clippy::too_many_lines, reason = "a few lines for each parameter")]
     fn describe(self, limits: &Limits) -> Value {
         match self {
             Self::Universe => path("universe", "The universe, a number.", &universe()),
@@ -90,7 +155,7 @@ impl Parameter {
                 query("scope", "The scope. Blank or left out: `global`.", false, &schema)
             }
             Self::AllScopes => {
-                query("allScopes", "Not together with `scope`. Else ignored.", false, &flag())
+                query("allScopes", "Not together with `scope`. Counts for lists.", false, &flag())
             }
             Self::EntryKey => query("entryKey", "The entry.", true, &key(limits)),
             Self::MatchVersion => {
@@ -120,6 +185,103 @@ impl Parameter {
                 "description": "The MD5 digest of the body in Base64. Checked if it is there.",
                 "schema": {"type": "string"},
             }),
+            Self::ListedScope => {
+                let schema = json!({
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": limits.scope_size_max,
+                });
+                path("scope", "The scope. `-` stands for all scopes.", &schema)
+            }
+            Self::MaxPageSize => {
+                let what = format!(
+                    "Most items of the page: at most {STORE_COUNT_MAX} data stores, \
+                     {ENTRY_COUNT_MAX} entries or {REVISION_COUNT_MAX} revisions, to which more is \
+                     cut. Left out, 0 or less: {PAGE_SIZE}."
+                );
+                optional_query("maxPageSize", &what, &json!({"type": "integer"}))
+            }
+            Self::PageToken => {
+                let what = "Where the list goes on: `nextPageToken` of the page before. Every \
+                    other parameter must be that of the page before.";
+                optional_query("pageToken", what, &text())
+            }
+            Self::Filter => {
+                let what = "`id.startsWith(\"...\")`, and nothing else. In the text, `\\\"` and \
+                    `\\\\` stand for the second letter.";
+                optional_query("filter", what, &text())
+            }
+            Self::TimeFilter => {
+                let what = "`revision_create_time >= TIME && revision_create_time <= TIME`, or one \
+                    half of it, with times of RFC 3339.";
+                optional_query("filter", what, &text())
+            }
+            Self::ShowDeleted => {
+                optional_query("showDeleted", "Whether deleted ones are listed.", &flag())
+            }
+            Self::Prefix => optional_query("prefix", "What the names start with.", &text()),
+            Self::Limit => {
+                let what = format!(
+                    "Most items of the page: at most {LIMIT_MAX}, to which more is cut. Left out: 1 \
+                     data store, 16 of other things."
+                );
+                optional_query("limit", &what, &json!({"type": "integer", "minimum": 1}))
+            }
+            Self::Cursor => {
+                let what = "Where the list goes on: `nextPageCursor` of the page before. Every \
+                    other parameter must be that of the page before.";
+                optional_query("cursor", what, &text())
+            }
+            Self::StartTime => {
+                optional_query("startTime", "None that were written before.", &time())
+            }
+            Self::EndTime => optional_query("endTime", "None that were written after.", &time()),
+            Self::SortOrder => {
+                let schema = json!({"enum": ["Ascending", "Descending"]});
+                optional_query(
+                    "sortOrder",
+                    "By the time of the write. Left out: `Ascending`.",
+                    &schema,
+                )
+            }
+            Self::VersionId => query("versionId", "The version.", true, &json!({"type": "string"})),
+            Self::WriteId => json!({
+                "name": WRITE_ID,
+                "in": "header",
+                "description": "Our own: names the write. Sent again with the same id, the same \
+                    write counts once as long as it is the newest of its entry. Choose it at \
+                    random; another write with the same id may be taken for the first. Once.",
+                "schema": {"type": "string", "pattern": "^[0-9A-Fa-f]{32}$"},
+            }),
+            Self::BoardPageSizeV1 => board_page_size("max_page_size"),
+            Self::BoardPageTokenV1 => board_page_token("page_token"),
+            Self::BoardOrderV1 => board_order("order_by"),
+            Self::BoardPageSize => board_page_size("maxPageSize"),
+            Self::BoardPageToken => board_page_token("pageToken"),
+            Self::BoardOrder => board_order("orderBy"),
+            Self::BoardFilter => {
+                let what = "Which values, both ends included: `entry >= 10 && entry <= 30`, in \
+                    either order, or one half of it.";
+                let schema = json!({"type": "string", "examples": ["entry >= 10 && entry <= 30"]});
+                query("filter", what, false, &schema)
+            }
+            Self::AllowMissingV1 => {
+                query("allow_missing", "Whether a missing entry is created.", false, &flag())
+            }
+            Self::Map => path("map", "The sorted map.", &name()),
+            Self::Item => path("item", "The item.", &name()),
+            Self::Queue => path("queue", "The queue.", &name()),
+            Self::MemoryOperation => path("operation", "The operation.", &name()),
+            Self::Topic => path("topic", "The topic.", &name()),
+            Self::StandingOrder => {
+                let schema = json!({"type": "string", "enum": ["desc", "asc"]});
+                query("order", "Which end is the first. Left out: the largest.", false, &schema)
+            }
+            Self::Around => {
+                let schema = json!({"type": "integer", "minimum": 0, "maximum": AROUND_MAX});
+                query("around", "Neighbours on each side. Left out: none.", false, &schema)
+            }
+            Self::RevisionId => query("revisionId", "The revision.", true, &name()),
         }
     }
 }
@@ -157,6 +319,29 @@ fn text() -> Value {
     json!({"type": "string"})
 }
 
+fn time() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn name() -> Value {
+    json!({"type": "string", "minLength": 1})
+}
+
+fn board_page_size(name: &str) -> Value {
+    let what = "Most entries of the page. Left out, 0 or less: 10. More than 100: 100.";
+    query(name, what, false, &json!({"type": "integer"}))
+}
+
+fn board_page_token(name: &str) -> Value {
+    let what = "The `nextPageToken` of the page before, with the same other parameters.";
+    query(name, what, false, &text())
+}
+
+fn board_order(name: &str) -> Value {
+    let orders = ["", "asc", "value", "value asc", "desc", "value desc"];
+    query(name, "By value, then by id. Left out: ascending.", false, &json!({"enum": orders}))
+}
+
 fn flag() -> Value {
     json!({"type": "boolean"})
 }
@@ -179,6 +364,10 @@ fn query(name: &str, description: &str, required: bool, schema: &Value) -> Value
         "description": description,
         "schema": schema,
     })
+}
+
+fn optional_query(name: &str, description: &str, schema: &Value) -> Value {
+    query(name, description, false, schema)
 }
 
 /// A header that holds JSON.

@@ -36,7 +36,7 @@ impl Words {
     fn statuses(self) -> &'static [u16] {
         match self {
             Self::V1 => &[400, 403, 404, 429, 500, 502, 504],
-            Self::V2 => &[400, 403, 404, 409, 429, 500, 502, 504],
+            Self::V2 => &[400, 403, 404, 409, 429, 500, 501, 502, 504],
             Self::Own => &[400, 403, 404, 408, 409, 413, 414, 429, 431, 500, 502, 504],
         }
     }
@@ -85,6 +85,7 @@ const fn meaning(status: u16) -> &'static str {
         414 => "The path with its query is too long.",
         429 => "A limit was reached. Nothing was written: wait and retry.",
         431 => "The headers are too many or too large.",
+        501 => "The call is known and not built. Nothing was done.",
         502 => "The store is out of reach. Nothing was written: wait and retry.",
         504 => "No answer in time. What was to be written may have been.",
         _ => "A fault of the server, or what is stored is damaged.",

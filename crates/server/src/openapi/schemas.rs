@@ -3,6 +3,8 @@
 //! Schemas of requests have the limits of the running server. Those of answers have none: what is
 //! stored may have been written under wider ones.
 
+mod data;
+
 use serde_json::{Value, json};
 use steadfast_core::ErrorKind;
 use steadfast_core::key::KeyScope;
@@ -34,6 +36,14 @@ pub(super) fn all(sizes: Sizes<'_>) -> Value {
         ("EntryVersion", entry_version()),
         ("EntryInput", entry_input(sizes)),
         ("Entry", entry()),
+        ("DatastorePage", v1_page("datastores", &datastore())),
+        ("KeyPage", v1_page("keys", &object(&[("scope", text()), ("key", text())]))),
+        ("VersionPage", v1_page("versions", &schema("EntryVersion"))),
+        ("DataStore", data_store()),
+        ("DataStorePage", v2_page("dataStores", &schema("DataStore"))),
+        ("EntryPage", v2_page("dataStoreEntries", &object(&[("path", text()), ("id", text())]))),
+        ("RevisionPage", v2_page("dataStoreEntries", &listed_revision())),
+        ("Snapshot", snapshot()),
         ("Sum", integer()),
         ("IncrementInput", increment_input(sizes)),
         ("BackupInput", object(&[("directory", text())])),
@@ -53,6 +63,7 @@ pub(super) fn all(sizes: Sizes<'_>) -> Value {
     ] {
         all.insert(name.to_owned(), schema);
     }
+    all.extend(data::all().map(|(name, schema)| (name.to_owned(), schema)));
     Value::Object(all)
 }
 
@@ -213,6 +224,50 @@ fn entry() -> Value {
         ("users", json!({"type": "array", "items": {"type": "string", "pattern": "^users/."}})),
         ("attributes", schema("Attributes")),
     ])
+}
+
+/// A page of v1. The cursor is empty at the end of the list.
+fn v1_page(name: &str, item: &Value) -> Value {
+    object(&[(name, json!({"type": "array", "items": item})), ("nextPageCursor", text())])
+}
+
+/// A page of v2. The token is empty at the end of the list.
+fn v2_page(name: &str, item: &Value) -> Value {
+    object(&[(name, json!({"type": "array", "items": item})), ("nextPageToken", text())])
+}
+
+/// A data store of a list of v1.
+fn datastore() -> Value {
+    object(&[("name", text()), ("createdTime", time())])
+}
+
+fn data_store() -> Value {
+    let store = object(&[
+        ("path", text()),
+        ("createTime", time()),
+        ("state", json!({"enum": ["ACTIVE", "DELETED"]})),
+        ("id", text()),
+    ]);
+    with_optional(store, &[("expireTime", time())])
+}
+
+/// A revision of a list, without what it holds. Path and id end with `@` and the revision.
+fn listed_revision() -> Value {
+    let revision = json!({"type": "string", "pattern": REVISION});
+    object(&[
+        ("path", text()),
+        ("createTime", time()),
+        ("revisionId", revision.clone()),
+        ("revisionCreateTime", time()),
+        ("state", json!({"enum": ["ACTIVE", "DELETED"]})),
+        ("etag", revision),
+        ("id", text()),
+    ])
+}
+
+fn snapshot() -> Value {
+    let is_new = ("newSnapshotTaken", json!({"type": "boolean"}));
+    object(&[is_new, ("latestSnapshotTime", time())])
 }
 
 fn key_scope() -> Value {

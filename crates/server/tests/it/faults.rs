@@ -8,6 +8,7 @@ use steadfast_server::Config;
 
 use crate::backends::Gate;
 use crate::client::{Call, V2};
+use crate::pages::{V1_ENTRIES, V1_STORES, V2_STORES};
 use crate::world::{NEVER, SOON, World, config, v1, v2};
 
 fn writes() -> Vec<Call> {
@@ -59,6 +60,61 @@ async fn s_2_a_lost_answer_is_settled_and_one_that_stays_lost_is_504() {
     }
     assert_eq!(world.stored("k").await.as_deref(), Some("2"));
     world.check_alive().await;
+}
+
+#[tokio::test]
+async fn s_1_and_s_2_a_data_store_is_deleted_or_not_or_the_answer_is_that_nobody_knows() {
+    let (world, backend) = faulty().await;
+    let store = format!("{V2_STORES}/S");
+    let delete = Call::new("DELETE", &store);
+    let snapshot = Call::new("POST", &format!("{V2_STORES}:snapshot"));
+    for call in [&delete, &snapshot] {
+        for (fault, status) in [(Fault::ErrorBefore, 502), (Fault::Full, 429)] {
+            backend.plan_commits([Some(fault)]);
+            assert_eq!(world.call(call.clone()).await.status, status, "{fault:?}");
+        }
+        backend.plan_commits([Some(Fault::LostThenUnknown); 64]);
+        let answer = world.call(call.clone()).await.expect(504, "DEADLINE_EXCEEDED");
+        assert!(answer.body.contains("may have been made"), "{answer:?}");
+        assert!(backend.forget_plans() > 0);
+        assert_eq!(world.stored("k").await.as_deref(), Some("1"));
+    }
+    for (call, told) in [(snapshot, r#""newSnapshotTaken":true"#), (delete, r#""state":"DELETED""#)]
+    {
+        backend.plan_commits([Some(Fault::AppliedThenUnknown)]);
+        let answer = world.call(call).await.ok();
+        assert!(answer.body.contains(told), "{answer:?}");
+    }
+    world.call(Call::new("POST", &format!("{store}:undelete"))).await.ok();
+    world.check_alive().await;
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_never_a_shorter_one() {
+    let (world, backend) = faulty().await;
+    for path in [
+        V1_STORES.to_owned(),
+        format!("{V1_ENTRIES}?datastoreName=S"),
+        format!("{V1_ENTRIES}/entry/versions?datastoreName=S&entryKey=k"),
+        V2_STORES.to_owned(),
+        V2.to_owned(),
+        v2("k:listRevisions"),
+    ] {
+        // The first read is that of the key.
+        let mut before = 1;
+        let whole = loop {
+            backend.plan_reads((0..before).map(|_| false).chain([true]));
+            let answer = world.get(&path).await;
+            if backend.forget_plans() > 0 {
+                break answer.ok();
+            }
+            let answer = answer.expect(502, "UNAVAILABLE");
+            assert!(!answer.body.contains("planned fault"), "{answer:?}");
+            before += 1;
+        };
+        assert!(before > 2, "{path}");
+        assert_eq!(world.get(&path).await.ok().body, whole.body, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -73,8 +73,9 @@ fn find(method: &str, path: &str) -> Option<&'static Value> {
 
 /// Whether a path is one of a template. An entry may hold slashes.
 fn fits(template: &str, path: &str) -> bool {
-    if let Some(template) = template.strip_suffix(":increment") {
-        return path.strip_suffix(":increment").is_some_and(|path| fits(template, path));
+    if let Some((template, verb)) = template.rsplit_once("}:") {
+        let (template, verb) = (format!("{template}}}"), format!(":{verb}"));
+        return path.strip_suffix(&verb).is_some_and(|path| fits(&template, path));
     }
     let (mut template, mut path) = (template.split('/'), path.split('/'));
     loop {

@@ -1,16 +1,29 @@
 //! Who may do what: every key that must not, against every call and object (V1, fault H5).
 
+use std::collections::BTreeSet;
+
 use steadfast::NewKey;
 use steadfast_core::key::{KeyScope, Only};
 use steadfast_core::{StoreName, Timestamp, UniverseId};
 
 use crate::client::{Answer, Call, V1, V2};
+use crate::pages::{V1_ENTRIES, V1_STORES, V2_STORES};
 use crate::world::{World, new_key, v1, v1_increment, v2};
 
-use KeyScope::{Admin, EntryCreate, EntryDelete, EntryRead, EntryUpdate, StoreCreate};
+use KeyScope::{
+    Admin, EntryCreate, EntryDelete, EntryList, EntryRead, EntryUpdate, RevisionList, RevisionRead,
+    StoreCreate, StoreDelete, StoreList, StoreSnapshot,
+};
 
 /// Stands in a value that must not be seen.
 const SECRET: &str = "\"TOP-SECRET\"";
+
+const VERSION: &str = "08D9E6A3F2188CFF.0000000001.08D9E6A3F2188CFF.01";
+
+/// A data store that is there for the entry that is there, and one that is not.
+fn store_of(key: &str) -> &'static str {
+    if key == "there" { "S" } else { "none" }
+}
 
 /// A call, and the scopes of which at least one is needed.
 fn calls(key: &str) -> Vec<(Call, Vec<KeyScope>)> {
@@ -29,6 +42,29 @@ fn calls(key: &str) -> Vec<(Call, Vec<KeyScope>)> {
         ),
         (Call::new("DELETE", &v2(key)), vec![EntryDelete]),
         (Call::new("POST", &v1_increment(key)), vec![EntryCreate, EntryUpdate]),
+        (Call::new("GET", V1_STORES), vec![StoreList]),
+        (Call::new("GET", &format!("{V1_ENTRIES}?datastoreName=S&prefix={key}")), vec![EntryList]),
+        (
+            Call::new("GET", &v1("S", key).replace("/entry?", "/entry/versions?")),
+            vec![RevisionList],
+        ),
+        (
+            Call::new(
+                "GET",
+                &format!(
+                    "{}&versionId={VERSION}",
+                    v1("S", key).replace("/entry?", "/entry/versions/version?")
+                ),
+            ),
+            vec![RevisionRead],
+        ),
+        (Call::new("GET", V2_STORES), vec![StoreList]),
+        (Call::new("GET", V2), vec![EntryList]),
+        (Call::new("GET", &format!("{V2_STORES}/S/scopes/-/entries")), vec![EntryList]),
+        (Call::new("GET", &v2(&format!("{key}:listRevisions"))), vec![RevisionList]),
+        (Call::new("POST", &format!("{V2_STORES}:snapshot")), vec![StoreSnapshot]),
+        (Call::new("DELETE", &format!("{V2_STORES}/{}", store_of(key))), vec![StoreDelete]),
+        (Call::new("POST", &format!("{V2_STORES}/{}:undelete", store_of(key))), vec![StoreDelete]),
         // Two scopes are needed, so no single one will do.
         (Call::new("POST", &v2(&format!("{key}:increment"))).json(r#"{"amount":1}"#), vec![]),
     ]
@@ -124,12 +160,14 @@ async fn v_1_a_key_without_the_scope_is_refused_and_learns_nothing() {
 async fn v_1_a_key_for_other_universes_or_stores_is_refused_and_learns_nothing() {
     let world = World::new().await;
     world.set("there", SECRET).await;
-    let data = [StoreCreate, EntryRead, EntryCreate, EntryUpdate, EntryDelete];
+    // Which data stores a key sees in a list is said elsewhere.
+    let data = KeyScope::ALL.into_iter().filter(|scope| ![Admin, StoreList].contains(scope));
+    let data: BTreeSet<_> = data.collect();
     let other_universe =
-        NewKey { universes: Only::These([UniverseId(2)].into()), ..new_key(data.into()) };
+        NewKey { universes: Only::These([UniverseId(2)].into()), ..new_key(data.clone()) };
     let other_store = NewKey {
         stores: Only::These([StoreName::trusted("T"), StoreName::trusted("s")].into()),
-        ..new_key(data.into())
+        ..new_key(data)
     };
     for key in [other_universe, other_store] {
         let secret = world.new_key(key).await;

@@ -14,6 +14,7 @@ use steadfast_server::config::{BudgetClock, Budgets};
 
 use crate::admin::recorder;
 use crate::client::{Answer, Call, V2};
+use crate::pages::{V1_ENTRIES, V1_STORES, V2_STORES};
 use crate::world::{World, config, v1, v2};
 
 const MIB: usize = 1024 * 1024;
@@ -137,6 +138,94 @@ async fn b_20_to_b_23_v2_takes_requests_by_kind_and_players() {
     let create = format!("{V2}?id=new").replace("universes/1/", "universes/9/");
     let create = world.call(Call::new("POST", &create).json(r#"{"value":1}"#)).await.ok();
     check_standing(&create, 320, 319);
+}
+
+#[tokio::test]
+async fn b_22_lists_have_a_pool_of_their_own_and_deletions_of_data_stores_that_of_removals() {
+    let (world, clock) = roblox(r#"{"ccu": 2}"#).await;
+    world.set("k", "1").await;
+    let list = ("StandardListExperienceThrottled", "experience_standard_list");
+    for path in [V2_STORES, V2, &v2("k:listRevisions"), &v2("missing:listRevisions")] {
+        check_pool(&world, &clock, 304, &Call::new("GET", path), list).await;
+    }
+    let remove = ("StandardRemoveExperienceThrottled", "experience_standard_remove");
+    let store = format!("{V2_STORES}/S");
+    let undelete = Call::new("POST", &format!("{store}:undelete"));
+    check_pool(&world, &clock, 380, &Call::new("DELETE", &store), remove).await;
+    check_pool(&world, &clock, 380, &undelete, remove).await;
+    // What is refused as wrong looks nothing up, and costs nothing.
+    let wrong = world.get(&format!("{V2}?pageToken=x")).await.expect(400, "INVALID_ARGUMENT");
+    check_standing(&wrong, 1_000_000, 1_000_000);
+}
+
+#[tokio::test]
+async fn b_51_lists_of_v1_are_reads_as_large_as_their_bodies() {
+    let (world, clock) = roblox("{}").await;
+    world.set("k", "1").await;
+    for path in [
+        V1_STORES.to_owned(),
+        format!("{V1_ENTRIES}?datastoreName=S"),
+        format!("{V1_ENTRIES}/entry/versions?datastoreName=S&entryKey=k"),
+    ] {
+        let reads = ("TooManyRequests", "v1_standard_read_count");
+        check_pool(&world, &clock, 300, &Call::new("GET", &path), reads).await;
+    }
+    let (world, clock) = roblox(r#"{"universes": {"1": {"v1_standard_read_kib": 3}}}"#).await;
+    for index in 0..40 {
+        world.set(&format!("key-{index:02}"), "1").await;
+    }
+    let list = |limit: usize| format!("{V1_ENTRIES}?datastoreName=S&limit={limit}");
+    let long = world.get(&list(40)).await.ok();
+    assert!((1_025..=2_048).contains(&long.body.len()), "{long:?}");
+    let refused = world.get(&list(40)).await;
+    assert!(!refused.body.contains("key-"), "{refused:?}");
+    check_refused(refused, "TooManyRequests", "v1_standard_read_size", 61);
+    world.get(&list(1)).await.ok();
+    check_refused(world.get(&list(1)).await, "TooManyRequests", "v1_standard_read_size", 61);
+    clock.advance(WINDOW + NANO);
+    world.get(&list(40)).await.ok();
+}
+
+#[tokio::test]
+async fn t_01_lists_of_revisions_and_reads_of_versions_are_reads_of_their_entry() {
+    let (world, clock) = roblox(r#"{"universes": {"1": {"key_read_kib": 4}}}"#).await;
+    let written = world.set("k", &value(2_000)).await.json();
+    let version = written["version"].as_str().unwrap();
+    let versions = format!("{V1_ENTRIES}/entry/versions?datastoreName=S&entryKey=k");
+    let read = format!("{V1_ENTRIES}/entry/versions/version?datastoreName=S&entryKey=k");
+    let read = format!("{read}&versionId={version}");
+    let revisions = v2("k:listRevisions");
+    // A list is as large as its body, a version as its value.
+    for (paths, last) in [
+        ([&read, &versions, &revisions], &versions),
+        ([&revisions, &read, &versions], &revisions),
+        ([&versions, &revisions, &read], &read),
+    ] {
+        for path in paths {
+            world.get(path).await.ok();
+        }
+        check_refused(world.get(last).await, "KeyThrottled", "key_read", 61);
+        world.get(&v2("other")).await.expect(404, "");
+        clock.advance(WINDOW + NANO);
+    }
+}
+
+#[tokio::test]
+async fn b_27_and_b_54_snapshots_are_60_a_minute_of_an_owner_and_outside_the_other_pools() {
+    let (world, clock) = roblox("{}").await;
+    let snapshot = Call::new("POST", &format!("{V2_STORES}:snapshot"));
+    let names = ("TooManyRequests", "owner_snapshot");
+    check_pool(&world, &clock, 60, &snapshot, names).await;
+    for _ in 0..60 {
+        world.call(snapshot.clone()).await.ok();
+    }
+    // One that is not allowed costs nothing, and tells how many there are.
+    let reader = world.key(&[KeyScope::EntryRead]).await;
+    let denied = world.send(&snapshot.clone().key(&reader)).await.expect(403, "PERMISSION_DENIED");
+    check_standing(&denied, 60, 60);
+    let other = world.key(&[KeyScope::StoreSnapshot]).await;
+    check_standing(&world.send(&snapshot.key(&other)).await.ok(), 60, 59);
+    check_standing(&world.call(update("k", 1)).await.ok(), 300, 299);
 }
 
 #[tokio::test]
@@ -310,6 +399,9 @@ async fn a_read_that_failed_costs_nothing_and_a_write_that_failed_counts() {
     backend.plan_reads([false, true]);
     check_standing(&world.get(&v1("S", "k")).await.expect(502, ""), 5_000, 4_998);
     check_standing(&world.get(&v1("S", "k")).await.ok(), 300, 299);
+    backend.plan_reads([false, true]);
+    check_standing(&world.get(V2).await.expect(502, ""), 1_000_000, 1_000_000);
+    check_standing(&world.get(V2).await.ok(), 300, 299);
 }
 
 #[tokio::test]
@@ -329,13 +421,13 @@ async fn at_the_cap_of_windows_new_entries_are_refused() {
 async fn refusals_are_counted_by_pool() {
     let clock = Clock::default();
     let config = Config { metrics: Some(recorder()), ..clock.config("{}") };
-    let rates = Rates { v1_ordered_read_count: 0, key_write_kib: 7, ..Rates::roblox() };
+    let rates = Rates { owner_v1_ordered_count: 0, key_write_kib: 7, ..Rates::roblox() };
     let world = World::with(Limits { rates: Some(rates), ..Limits::roblox() }, config).await;
     world.call(set("k", 7 * 1024)).await.ok();
     world.call(set("k", 1)).await.expect(429, "TooManyRequests");
     let shown = world.send(&Call::new("GET", "/metrics")).await.ok();
     assert!(shown.body.contains("steadfast_throttled_requests_total{pool=\"key_write\"}"));
-    assert!(!shown.body.contains("pool=\"v1_ordered_read_count\""));
+    assert!(!shown.body.contains("pool=\"owner_v1_ordered\""));
 }
 
 #[tokio::test]

@@ -177,9 +177,11 @@ async fn h_95_two_conditions_exclude_each_other() {
 async fn h_96_a_scope_and_all_scopes_exclude_each_other() {
     let world = World::new().await;
     let path = v1("S", "k");
-    let both = format!("{path}&scope=global&AllScopes=true");
+    let both = format!("{path}&scope=other&AllScopes=true");
     world.get(&both).await.expect(400, "InvalidDataStoreScope");
     world.set("k", "1").await;
+    // rbxcloud always sends the scope, `global` where it was given none.
+    world.get(&format!("{path}&scope=global&AllScopes=true")).await.ok();
     world.get(&format!("{path}&scope=global&AllScopes=False")).await.ok();
     world.get(&format!("{path}&scope=")).await.ok();
     world.get(&format!("{path}&scope=other")).await.expect(404, "EntryNotFound");
@@ -275,11 +277,14 @@ async fn other_paths_and_methods_are_not_found() {
     let world = World::new().await;
     let base = "/datastores/v1/universes/1/standard-datastores";
     for (method, path) in [
-        ("GET", base.to_owned()),
-        ("GET", format!("{base}/datastore/entries?datastoreName=S")),
+        ("POST", base.to_owned()),
+        ("GET", format!("{base}/")),
+        ("GET", format!("{base}/datastore")),
+        ("POST", format!("{base}/datastore/entries?datastoreName=S")),
         ("GET", format!("{base}/datastore/entries/entry/increment?datastoreName=S&entryKey=k")),
         ("POST", format!("{base}/datastore/entries/entry/increment/?datastoreName=S&entryKey=k")),
-        ("GET", format!("{base}/datastore/entries/entry/versions?datastoreName=S&entryKey=k")),
+        ("DELETE", format!("{base}/datastore/entries/entry/versions?datastoreName=S&entryKey=k")),
+        ("POST", format!("{base}/datastore/entries/entry/versions/version?datastoreName=S")),
         ("PUT", v1("S", "k")),
         ("OPTIONS", v1("S", "k")),
         ("GET", "/datastores".to_owned()),

@@ -234,16 +234,19 @@ async fn paths_that_cannot_be_are_400_and_calls_of_later_are_404() {
         world.get(&path).await.expect(400, "INVALID_ARGUMENT");
     }
     for (method, path) in [
-        ("GET", base.to_owned()),
-        ("GET", V2.to_owned()),
-        ("POST", format!("{base}:snapshot")),
-        ("DELETE", format!("{base}/S")),
+        ("POST", base.to_owned()),
+        ("DELETE", base.to_owned()),
+        ("PATCH", V2.to_owned()),
+        ("GET", format!("{base}:snapshot")),
+        ("GET", format!("{base}/S")),
+        ("POST", format!("{base}/S")),
+        ("GET", format!("{base}/S:undelete")),
+        ("POST", format!("{base}/S%3Aundelete")),
         ("GET", v2("k:increment")),
         ("POST", v2("k%3Aincrement")),
-        ("GET", v2("k:listRevisions")),
+        ("POST", v2("k:listRevisions")),
         ("PUT", v2("k")),
         ("POST", v2("k")),
-        ("GET", "/cloud/v2/universes/1/memory-store/queues/q/items:read".to_owned()),
     ] {
         world.call(Call::new(method, &path)).await.expect(404, "NotFound");
     }

@@ -188,7 +188,7 @@ fn print_rows(profiles: &Profiles, writers: usize, sides: &[Side], targets: &[Op
         let (_, one, _) = median(side.results.iter().map(|figures| figures.processor_micros().1));
         let target = target.map_or("-".to_owned(), |target| format!("{target:.2}"));
         println!(
-            "| {:>2} KB | {writers:>3} | {:<22} | {ops:>6.0} [{low:.0}-{high:.0}] | {ratio:.2} | \
+            "| {:>2} KB | {writers:>3} | {:<28} | {ops:>6.0} [{low:.0}-{high:.0}] | {ratio:.2} | \
              {target:>4} | {p50:.2} / {p99:.2} | {batch:.1} | {bytes:.0} | {all:.0} / {one:.0} |",
             profiles.size / 1_000,
             side.name
@@ -245,9 +245,10 @@ fn main() {
         raw_side(dir.path(), &small),
         redb_side(dir.path(), "redb save", &small, SaveKind::EntryOnly),
         redb_side(dir.path(), "redb save + revision", &small, SaveKind::WithRevision),
+        redb_side(dir.path(), "redb save + revision + index", &small, SaveKind::WithIndex),
     ];
-    for (writers, target) in [(1, 0.90), (16, 0.80), (128, 0.55)] {
-        let targets = [None, Some(target), None];
+    for (writers, save, with_index) in [(1, 0.90, 0.90), (16, 0.80, 0.75), (128, 0.55, 0.33)] {
+        let targets = [None, Some(save), None, Some(with_index)];
         compare(&mut sides, &small, writers, &targets, runs, duration);
     }
     drop(sides);

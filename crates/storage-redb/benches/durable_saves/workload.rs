@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use steadfast_core::row::{Birth, EntryBody, RowBody};
+use steadfast_core::row::{Birth, EntryBody, OrderedBody, RowBody};
 use steadfast_core::{
     Batch, Condition, Content, EntryId, EntryKey, JsonText, Metadata, Outcome, Revision, Rng,
     RowKey, Scope, StoreId, StoreName, UniverseId, UserId, Write,
@@ -108,6 +108,8 @@ pub(crate) enum SaveKind {
     EntryOnly,
     /// The entry and its revision row.
     WithRevision,
+    /// The entry, its revision row, and its place on a board.
+    WithIndex,
 }
 
 /// One measurement.
@@ -239,18 +241,29 @@ fn save(id: &EntryId, current: Revision, value: JsonText, kind: SaveKind) -> Bat
     let user_ids = vec![UserId::Number(1)];
     let content = Arc::new(Content { value, user_ids, metadata: Metadata::empty() });
     let revision = next(current);
-    let body = EntryBody { birth: Birth::ThisWrite, content: Some(content) };
+    let body = EntryBody { birth: Birth::ThisWrite, content: Some(content), pinned: false };
     let mut batch = Batch::default();
     if current.counter > 0 {
         batch.conditions.push((RowKey::Entry(id.clone()), Condition::At(current)));
     }
-    if kind == SaveKind::WithRevision {
+    if kind == SaveKind::WithIndex {
+        // A score that moves at every save, nearly always to another page of the board.
+        let value = Some(i64::from_ne_bytes(place(id, revision.counter).to_ne_bytes()));
+        let body = RowBody::Ordered(OrderedBody { value });
+        batch.writes.push(Write::Put { key: RowKey::Ordered(id.clone()), revision, body });
+    }
+    if kind != SaveKind::EntryOnly {
         let key = RowKey::Revision(id.clone(), revision.counter);
         batch.writes.push(Write::Put { key, revision, body: RowBody::Revision(body.clone()) });
     }
     let key = RowKey::Entry(id.clone());
     batch.writes.push(Write::Put { key, revision, body: RowBody::Entry(body) });
     batch
+}
+
+/// A number that says nothing about the entry or the one before.
+fn place(id: &EntryId, counter: u64) -> u64 {
+    xxhash_rust::xxh3::xxh3_64_with_seed(id.key.as_str().as_bytes(), counter)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]

@@ -13,16 +13,20 @@ use xxhash_rust::xxh3::Xxh3;
 use super::manifest::DAMAGE_COUNT_MAX;
 use super::watch::{Ended, Stage, Watch};
 use crate::backend::load_counters;
-use crate::bytes::{Family, unseal};
+use crate::bytes::{Damage, Family, unseal};
 use crate::encode::entry::Current;
 use crate::encode::index::Kind;
 use crate::encode::keys::{
-    parse_api_key_key, parse_revision_key, parse_store_key, parse_value_key, revision_key,
+    entry_key, parse_api_key_key, parse_entry_key, parse_place_key, parse_review_key,
+    parse_revision_key, parse_store_key, parse_universe_key, parse_value_key, revision_key,
 };
+use crate::encode::ordered::Ordered;
 use crate::encode::revision::Link;
-use crate::engine::{EngineError, FAMILIES, Source, table_name};
+use crate::encode::stamped::Stamped;
+use crate::engine::{EngineError, FAMILIES, Source, is_original, table_name};
 use crate::examine::Traces;
-use crate::read::verify_content;
+use crate::read::ordered::witnessed;
+use crate::read::{is_outrun, verify_content};
 use crate::scan::{Bounds, Seen, walk_both};
 use crate::stores::StoreNumbers;
 
@@ -41,22 +45,31 @@ pub(crate) struct Survey {
 pub(super) struct Digest {
     hash: Xxh3,
     rows: BTreeMap<String, u64>,
+    /// A table whose name does not count as long as nothing is in it.
+    begun: Option<Family>,
 }
 
 impl Digest {
     pub(super) fn new() -> Self {
-        Self { hash: Xxh3::new(), rows: BTreeMap::new() }
+        Self { hash: Xxh3::new(), rows: BTreeMap::new(), begun: None }
     }
 
-    /// Begins a table.
+    /// Begins a table. An empty one that the first stores did not have counts as it did there: not
+    /// at all, so that their backups are still what their manifests say.
     pub(super) fn begin(&mut self, family: Family) {
         let name = table_name(family);
-        self.sized(name.as_bytes());
+        if is_original(family) {
+            self.sized(name.as_bytes());
+        }
+        self.begun = (!is_original(family)).then_some(family);
         self.rows.insert(name.to_owned(), 0);
     }
 
     /// Adds a record of the table that was begun last.
     pub(super) fn add(&mut self, family: Family, key: &[u8], record: &[u8]) {
+        if let Some(begun) = self.begun.take() {
+            self.sized(table_name(begun).as_bytes());
+        }
         self.sized(key);
         self.sized(record);
         if let Some(count) = self.rows.get_mut(table_name(family)) {
@@ -138,10 +151,13 @@ pub(super) fn survey(source: &impl Source, watch: &mut Watch<'_>) -> Result<Surv
         (Family::Current, Kind::Entry),
         (Family::Stores, Kind::Store),
         (Family::ApiKeys, Kind::ApiKey),
+        (Family::Universes, Kind::Universe),
+        (Family::Ordered, Kind::Ordered),
+        (Family::Board, Kind::Place),
     ] {
-        walk_both(source, family, kind, Bounds::new(Vec::new(), None, None), |key, seen| {
+        walk_both(source, family, kind, Bounds::ALL, |key, seen| {
             match seen {
-                Seen::Both(_) => {}
+                Seen::Both(..) => {}
                 Seen::OnlyTable => findings.note(family, key, "the index does not know it"),
                 Seen::OnlyIndex => findings.note(family, key, "only the index knows it"),
             }
@@ -163,6 +179,9 @@ fn check_record(
 ) -> Result<Result<(), String>, EngineError> {
     let (entry_key, state, older) = match family {
         Family::Current => match Current::decode(key, record) {
+            Ok(current) if is_outrun(source, key, current.newest_revision)? => {
+                return Ok(Err(Damage::Outrun.to_string()));
+            }
             Ok(current) => (key, current.state(), current.newest_revision),
             Err(damage) => return Ok(Err(damage.to_string())),
         },
@@ -171,7 +190,14 @@ fn check_record(
             (Ok(_), None) => return Ok(Err("its key is malformed".to_owned())),
             (Err(damage), _) => return Ok(Err(damage.to_string())),
         },
-        Family::Values | Family::Stores | Family::Index | Family::ApiKeys | Family::Meta => {
+        Family::Ordered | Family::Board => return check_ordered(source, family, key, record),
+        Family::Values
+        | Family::Stores
+        | Family::Index
+        | Family::ApiKeys
+        | Family::Meta
+        | Family::Universes
+        | Family::Reviews => {
             let sealed = unseal(family, key, record);
             return Ok(sealed.map(drop).map_err(|damage| damage.to_string()));
         }
@@ -188,6 +214,36 @@ fn check_record(
         }
     }
     Ok(Ok(()))
+}
+
+/// Verifies an entry of an ordered data store against its place on the board, or the place against
+/// the entry.
+fn check_ordered(
+    source: &impl Source,
+    family: Family,
+    key: &[u8],
+    record: &[u8],
+) -> Result<Result<(), String>, EngineError> {
+    let malformed = || Err("its key is malformed".to_owned());
+    let agrees = if family == Family::Ordered {
+        let Some((_, scope, name)) = parse_entry_key(key) else { return Ok(malformed()) };
+        witnessed(source, key, scope.as_str(), name.as_str(), record)?.map(drop)
+    } else {
+        let Some((number, scope, value, name)) = parse_place_key(key) else {
+            return Ok(malformed());
+        };
+        let place = Stamped::decode(family, key, record);
+        let key = entry_key(number, scope.as_str(), name.as_str());
+        let record = source.table(Family::Ordered)?.get(&key[..])?;
+        let ordered = record.and_then(|record| Ordered::decode(&key, record.value()).ok());
+        let stands =
+            |ordered: &Ordered, place| ordered.value == Some(value) && ordered.place() == place;
+        place.and_then(|place| {
+            let agrees = ordered.is_some_and(|ordered| stands(&ordered, place));
+            if agrees { Ok(()) } else { Err(Damage::Disagrees) }
+        })
+    };
+    Ok(agrees.map_err(|damage| damage.to_string()))
 }
 
 /// Damage by name, as much as is listed.
@@ -222,6 +278,15 @@ impl Findings {
                     |(seq, chunk)| format!("value {seq}, chunk {chunk}"),
                 );
             }
+            Family::Universes => parse_universe_key(key).map(RowKey::Universe),
+            Family::Ordered => Traces::name(key, &self.names).map(RowKey::Ordered),
+            Family::Board => parse_place_key(key).and_then(|(number, scope, _, name)| {
+                let entry_key = entry_key(number, scope.as_str(), name.as_str());
+                Some(RowKey::Ordered(Traces::name(&entry_key, &self.names)?))
+            }),
+            Family::Reviews => {
+                parse_review_key(key).map(|(hour, reviewed)| RowKey::Review(hour, reviewed))
+            }
             Family::Index | Family::Meta => None,
         };
         row.map_or_else(
@@ -235,4 +300,35 @@ fn escaped(char: char) -> impl Iterator<Item = char> {
     let (plain, escape) =
         if char.is_control() { (None, Some(char.escape_default())) } else { (Some(char), None) };
     plain.into_iter().chain(escape.into_iter().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(families: &[Family], in_board: bool) -> Digest {
+        let mut digest = Digest::new();
+        for &family in families {
+            digest.begin(family);
+            if family == Family::Board && in_board {
+                digest.add(family, b"key", b"record");
+            }
+        }
+        digest
+    }
+
+    #[test]
+    fn an_empty_table_that_the_first_stores_did_not_have_does_not_count() {
+        let originals: Vec<Family> = FAMILIES.into_iter().filter(|f| is_original(*f)).collect();
+        let (all, first) = (digest(&FAMILIES, false), digest(&originals, false));
+        assert_eq!(all.content(), first.content());
+        assert_eq!((all.rows.len(), first.rows.len()), (FAMILIES.len(), originals.len()));
+        let filled = digest(&FAMILIES, true);
+        assert_ne!(filled.content(), all.content());
+        // The same record in another table is another content.
+        let mut other = digest(&originals, false);
+        other.begin(Family::Reviews);
+        other.add(Family::Reviews, b"key", b"record");
+        assert_ne!(filled.content(), other.content());
+    }
 }

@@ -76,6 +76,21 @@ fn compressed(value: &[u8]) -> Option<Vec<u8>> {
     frame.filter(|frame| frame.len() < value.len())
 }
 
+/// The size of the value's text, from the front of an encoded content. Nothing if the bytes end
+/// before it.
+pub(crate) fn value_size(bytes: &[u8]) -> Option<usize> {
+    let mut reader = Reader::new(bytes);
+    for _ in 0..reader.size().ok()? {
+        match reader.u8().ok()? {
+            USER_NUMBER => drop(reader.u64().ok()?),
+            _ => drop(reader.sized().ok()?),
+        }
+    }
+    reader.sized().ok()?;
+    reader.u8().ok()?;
+    reader.size().ok()
+}
+
 /// Decodes a content. The bytes were verified before: this only guards against our own mistakes.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Content, Damage> {
     let mut reader = Reader::new(bytes);
@@ -142,12 +157,14 @@ mod tests {
             let mut users: Vec<_> = numbers.into_iter().map(UserId::Number).collect();
             users.push(UserId::Text("steam:1".into()));
             let content = content(&value.repeat(repeat), users);
+            prop_assert_eq!(value_size(&encode(&content)), Some(content.value.size()));
             prop_assert_eq!(decode(&encode(&content)), Ok(content));
         }
 
         #[test]
         fn any_bytes_decode_to_content_or_damage(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             drop(decode(&bytes));
+            let _size = value_size(&bytes);
         }
     }
 
@@ -157,6 +174,7 @@ mod tests {
         assert!(bytes.len() < 100, "it is compressed");
         for size in 0..bytes.len() {
             assert!(decode(&bytes[..size]).is_err(), "{size} bytes");
+            assert!(value_size(&bytes[..size]).is_none_or(|size| size == 300));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! format, kind u8, [newest revision u64], revision, stamp, birth, place
-//! place: nothing in a tombstone | content | seq u64, size u32, chunk count u16
+//! place: nothing in a tombstone | content | seq u64, size u32, chunk count u16, [value size u32]
 //! ```
 //!
 //! A record may stand here without an entry: it then only carries the head of the history's chain
@@ -41,6 +41,10 @@ pub(crate) struct State<'a> {
     pub(crate) revision: Revision,
     pub(crate) stamped_at: Timestamp,
     pub(crate) birth: Timestamp,
+    /// Whether it, and the one before it, are never thinned.
+    pub(crate) pinned: bool,
+    /// Bytes of the value's text, if the content is not in the record and the record says it.
+    pub(crate) value_size: Option<usize>,
     pub(crate) place: Place<'a>,
 }
 
@@ -70,7 +74,9 @@ const PLACE_STORED: u8 = 2;
 const HAS_NEXT: u8 = 0b0100;
 const HAS_ENTRY: u8 = 0b1000;
 const IS_SHARED: u8 = 0b1_0000;
-const ALL_FLAGS: u8 = PLACE_MASK | HAS_NEXT | HAS_ENTRY | IS_SHARED;
+const IS_PINNED: u8 = 0b10_0000;
+const HAS_VALUE_SIZE: u8 = 0b100_0000;
+const ALL_FLAGS: u8 = PLACE_MASK | HAS_NEXT | HAS_ENTRY | IS_SHARED | IS_PINNED | HAS_VALUE_SIZE;
 
 /// Writes the fields that entry and revision records have in common.
 pub(super) fn write_state(
@@ -81,16 +87,18 @@ pub(super) fn write_state(
 ) -> Vec<u8> {
     let inline_size = match state {
         Some((State { place: Place::Inline(content), .. }, _)) => content.len(),
-        _ => 14,
+        _ => 18,
     };
     let mut record = Writer::record(1 + 8 + 32 + inline_size);
     let kind = state.map_or(PLACE_NONE, |(state, shared)| {
-        let place = match state.place {
-            Place::Tombstone => PLACE_NONE,
-            Place::Inline(_) => PLACE_INLINE,
-            Place::Stored(_) => PLACE_STORED,
+        let place = match (state.place, state.value_size) {
+            (Place::Tombstone, _) => PLACE_NONE,
+            (Place::Inline(_), _) => PLACE_INLINE,
+            (Place::Stored(_), None) => PLACE_STORED,
+            (Place::Stored(_), Some(_)) => PLACE_STORED | HAS_VALUE_SIZE,
         };
-        place | HAS_ENTRY | if shared { IS_SHARED } else { 0 }
+        let pinned = if state.pinned { IS_PINNED } else { 0 };
+        place | pinned | HAS_ENTRY | if shared { IS_SHARED } else { 0 }
     });
     record.u8(kind | if next.is_some() { HAS_NEXT } else { 0 });
     if let Some(next) = next {
@@ -108,6 +116,9 @@ pub(super) fn write_state(
                 record.u64(pointer.seq);
                 record.size(pointer.size);
                 record.u16(pointer.chunk_count);
+                if let Some(value_size) = state.value_size {
+                    record.size(value_size);
+                }
             }
         }
     }
@@ -137,8 +148,11 @@ pub(super) fn read_state<'a>(
     let stamped_at = Timestamp::from_ticks(reader.i64()?);
     let birth = Timestamp::from_ticks(reader.i64()?);
     let place = read_place(kind & PLACE_MASK, &mut reader)?;
+    let value_size = if kind & HAS_VALUE_SIZE != 0 { Some(reader.size()?) } else { None };
     reader.end()?;
-    Ok((next, Some((State { revision, stamped_at, birth, place }, kind & IS_SHARED != 0))))
+    let pinned = kind & IS_PINNED != 0;
+    let state = State { revision, stamped_at, birth, pinned, value_size, place };
+    Ok((next, Some((state, kind & IS_SHARED != 0))))
 }
 
 fn read_place<'a>(kind: u8, reader: &mut Reader<'a>) -> Result<Place<'a>, Damage> {
@@ -186,11 +200,18 @@ pub(super) mod tests {
                 Place::Stored(Pointer { seq, size, chunk_count })
             }),
         ];
-        (any::<(u64, u64, i64, i64)>(), place).prop_map(|((counter, tag, stamp, birth), place)| {
+        let value_size = proptest::option::of(any::<u32>());
+        let fields = (any::<(u64, u64, i64, i64)>(), any::<bool>(), value_size, place);
+        fields.prop_map(|((counter, tag, stamp, birth), pinned, value_size, place)| {
+            // Records written before the size was kept have a place without one.
+            let is_stored = matches!(place, Place::Stored(_));
+            let value_size = value_size.filter(|_| is_stored);
             State {
                 revision: Revision { counter, tag },
                 stamped_at: Timestamp::from_ticks(stamp),
                 birth: Timestamp::from_ticks(birth),
+                pinned,
+                value_size: value_size.map(|size| usize::try_from(size).unwrap()),
                 place,
             }
         })

@@ -1,11 +1,13 @@
 //! The index of existing keys: the second witness, asked when a table does not know a key.
 //!
 //! It is written only when a key is created or removed, so it costs a save nothing, and it is
-//! small. A data store's number is repeated here: without it all entries of the store are lost.
+//! small. The places of boards are the exception: each move of an entry is a move here too, because
+//! nothing else tells in which order the entries stand. A data store's number is repeated here: without it all entries of the store are lost.
 
-use super::keys::{api_key_key, store_key};
+use steadfast_core::{ApiKeyId, StoreId, UniverseId};
+
+use super::keys::{api_key_key, store_key, universe_key};
 use crate::bytes::{Damage, Family, Writer, seal, unseal};
-use steadfast_core::{ApiKeyId, StoreId};
 
 /// Which table a key of the index stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,12 @@ pub(crate) enum Kind {
     Store,
     /// `key`.
     ApiKey,
+    /// `uni`.
+    Universe,
+    /// `ordk`. Its records are [`Witness`](super::ordered::Witness)es.
+    Ordered,
+    /// `ord`. Its records are those of the places, so that neither tree hides what moved.
+    Place,
 }
 
 impl Kind {
@@ -25,6 +33,9 @@ impl Kind {
             Self::Entry => b'e',
             Self::Store => b's',
             Self::ApiKey => b'k',
+            Self::Universe => b'u',
+            Self::Ordered => b'o',
+            Self::Place => b'b',
         }
     }
 
@@ -45,6 +56,11 @@ pub(crate) fn of_store(store: &StoreId) -> Vec<u8> {
 /// The key in the index of an API key.
 pub(crate) fn of_api_key(id: ApiKeyId) -> Vec<u8> {
     Kind::ApiKey.key(&api_key_key(id))
+}
+
+/// The key in the index of a universe.
+pub(crate) fn of_universe(universe: UniverseId) -> Vec<u8> {
+    Kind::Universe.key(&universe_key(universe))
 }
 
 /// The record of a key. The number is that of a data store, else 0.

@@ -1,6 +1,7 @@
 //! Keys of the tables, and back.
 
-use steadfast_core::{ApiKeyId, EntryKey, Scope, StoreId, StoreName, UniverseId};
+use steadfast_core::row::{Reviewed, Span};
+use steadfast_core::{ApiKeyId, EntryId, EntryKey, Scope, StoreId, StoreName, UniverseId, UtcHour};
 
 /// Bytes of the store's number at the start of `K`.
 const STORE_NUMBER_SIZE: usize = 4;
@@ -31,6 +32,13 @@ fn unescaped(bytes: &[u8]) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
+/// The text up to the first separator, and the bytes behind it.
+fn split_escaped(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let is_end = |at: usize| bytes.get(at) == Some(&0) && bytes.get(at + 1) != Some(&0xff);
+    let end = (0..bytes.len()).find(|&at| is_end(at))?;
+    Some((unescaped(bytes.get(..end)?)?, bytes.get(end + 1..)?))
+}
+
 /// The part of `K` behind the store's number, with room for that number before it.
 pub(crate) fn entry_key(store: u32, scope: &str, key: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(STORE_NUMBER_SIZE + scope.len() + 1 + key.len());
@@ -51,17 +59,144 @@ pub(crate) fn set_store_number(entry_key: &mut [u8], store: u32) {
 /// The store's number, the scope and the key of `K`.
 pub(crate) fn parse_entry_key(bytes: &[u8]) -> Option<(u32, Scope, EntryKey)> {
     let (number, rest) = bytes.split_first_chunk::<STORE_NUMBER_SIZE>()?;
-    let is_end = |at: usize| rest.get(at) == Some(&0) && rest.get(at + 1) != Some(&0xff);
-    let end = (0..rest.len()).find(|&at| is_end(at))?;
-    let scope = unescaped(rest.get(..end)?)?;
-    let key = unescaped(rest.get(end + 1..)?)?;
+    let (scope, key) = split_escaped(rest)?;
+    let key = unescaped(key)?;
     Some((u32::from_be_bytes(*number), Scope::trusted(scope), EntryKey::trusted(key)))
 }
 
-/// The first key of a store, and the first behind its last one.
-pub(crate) fn store_bounds(store: u32) -> (Vec<u8>, Option<Vec<u8>>) {
-    let end = store.checked_add(1).map(|next| next.to_be_bytes().to_vec());
-    (store.to_be_bytes().to_vec(), end)
+/// The first key of a run, and the first behind its last one.
+pub(crate) type KeyBounds = (Vec<u8>, Option<Vec<u8>>);
+
+/// The keys that begin with a prefix.
+pub(crate) fn prefix_bounds(prefix: Vec<u8>) -> KeyBounds {
+    let mut end = prefix.clone();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return (prefix, Some(end));
+        }
+    }
+    // Nothing but `FF`: there is no key behind all of them.
+    (prefix, None)
+}
+
+/// The keys of a store that a span covers.
+pub(crate) fn span_bounds(store: u32, span: &Span) -> KeyBounds {
+    let mut prefix = store.to_be_bytes().to_vec();
+    match span {
+        Span::Scopes(start) => {
+            push_escaped(&mut prefix, start);
+            prefix_bounds(prefix)
+        }
+        Span::Keys(scope, start) => {
+            push_escaped(&mut prefix, scope.as_str());
+            prefix.push(0);
+            if start.is_empty() {
+                // `00 FF` would be a zero byte within a longer scope.
+                let mut end = prefix.clone();
+                end.push(0xff);
+                return (prefix, Some(end));
+            }
+            push_escaped(&mut prefix, start);
+            prefix_bounds(prefix)
+        }
+    }
+}
+
+/// What the places of a board begin with. Two zero bytes, because a value may begin with `FF`.
+pub(crate) fn board_prefix(store: u32, scope: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(STORE_NUMBER_SIZE + scope.len() + END.len());
+    bytes.extend_from_slice(&store.to_be_bytes());
+    push_escaped(&mut bytes, scope);
+    bytes.extend_from_slice(&END);
+    bytes
+}
+
+/// A value as bytes that sort as it does.
+fn value_bytes(value: i64) -> [u8; 8] {
+    (value ^ i64::MIN).to_be_bytes()
+}
+
+/// The key of a place in `ord`.
+pub(crate) fn place_key(store: u32, scope: &str, value: i64, key: &str) -> Vec<u8> {
+    let mut bytes = board_prefix(store, scope);
+    bytes.reserve(8 + key.len());
+    bytes.extend_from_slice(&value_bytes(value));
+    bytes.extend_from_slice(key.as_bytes());
+    bytes
+}
+
+/// The places of a board with values from `min` to `max`.
+pub(crate) fn board_bounds(store: u32, scope: &str, min: i64, max: i64) -> KeyBounds {
+    let start = place_key(store, scope, min, "");
+    let (_, end) = prefix_bounds(place_key(store, scope, max, ""));
+    (start, end)
+}
+
+/// The store's number, the scope, the value and the key of a place.
+pub(crate) fn parse_place_key(bytes: &[u8]) -> Option<(u32, Scope, i64, EntryKey)> {
+    let (number, rest) = bytes.split_first_chunk::<STORE_NUMBER_SIZE>()?;
+    let end = (0..rest.len()).find(|&at| rest.get(at..at + 2) == Some(&END[..]))?;
+    let scope = unescaped(rest.get(..end)?)?;
+    let (value, key) = rest.get(end + END.len()..)?.split_first_chunk::<8>()?;
+    let value = i64::from_be_bytes(*value) ^ i64::MIN;
+    let key = std::str::from_utf8(key).ok()?;
+    Some((u32::from_be_bytes(*number), Scope::trusted(scope), value, EntryKey::trusted(key)))
+}
+
+const REVIEW_OF_ENTRY: u8 = 0;
+const REVIEW_OF_ORDERED: u8 = 1;
+
+/// The key of a reminder. It has the names themselves, so that reminders of an hour sort by them.
+pub(crate) fn review_key(hour: UtcHour, reviewed: &Reviewed) -> Vec<u8> {
+    let (kind, entry) = match reviewed {
+        Reviewed::Entry(entry) => (REVIEW_OF_ENTRY, entry),
+        Reviewed::Ordered(entry) => (REVIEW_OF_ORDERED, entry),
+    };
+    let mut bytes = hour.0.to_be_bytes().to_vec();
+    bytes.push(kind);
+    bytes.extend_from_slice(&entry.store.universe.0.to_be_bytes());
+    push_escaped(&mut bytes, entry.store.name.as_str());
+    bytes.push(0);
+    push_escaped(&mut bytes, entry.scope.as_str());
+    bytes.push(0);
+    push_escaped(&mut bytes, entry.key.as_str());
+    bytes
+}
+
+/// The hour of a reminder, and what it is of.
+pub(crate) fn parse_review_key(bytes: &[u8]) -> Option<(UtcHour, Reviewed)> {
+    let (hour, rest) = bytes.split_first_chunk::<4>()?;
+    let (&kind, rest) = rest.split_first()?;
+    let (universe, rest) = rest.split_first_chunk::<8>()?;
+    let (name, rest) = split_escaped(rest)?;
+    let (scope, key) = split_escaped(rest)?;
+    let universe = UniverseId(u64::from_be_bytes(*universe));
+    let store = StoreId { universe, name: StoreName::trusted(name) };
+    let key = EntryKey::trusted(unescaped(key)?);
+    let entry = EntryId { store, scope: Scope::trusted(scope), key };
+    let reviewed = match kind {
+        REVIEW_OF_ENTRY => Reviewed::Entry(entry),
+        REVIEW_OF_ORDERED => Reviewed::Ordered(entry),
+        _ => return None,
+    };
+    Some((UtcHour(u32::from_be_bytes(*hour)), reviewed))
+}
+
+/// The reminders up to an hour.
+pub(crate) fn review_bounds(through: UtcHour) -> KeyBounds {
+    let (_, end) = prefix_bounds(through.0.to_be_bytes().to_vec());
+    (Vec::new(), end)
+}
+
+/// The key of a universe.
+pub(crate) fn universe_key(universe: UniverseId) -> [u8; 8] {
+    universe.0.to_be_bytes()
+}
+
+/// The universe of a key.
+pub(crate) fn parse_universe_key(bytes: &[u8]) -> Option<UniverseId> {
+    Some(UniverseId(u64::from_be_bytes(bytes.try_into().ok()?)))
 }
 
 /// The key of a revision in `ver`.
@@ -117,10 +252,16 @@ pub(crate) fn parse_store_key(bytes: &[u8]) -> Option<StoreId> {
     Some(StoreId { universe, name: StoreName::trusted(name) })
 }
 
-/// The first key of a universe's stores, and the first behind its last one.
-pub(crate) fn universe_bounds(universe: UniverseId) -> (Vec<u8>, Option<Vec<u8>>) {
-    let end = universe.0.checked_add(1).map(|next| next.to_be_bytes().to_vec());
-    (universe.0.to_be_bytes().to_vec(), end)
+/// The keys of a universe's stores whose names start with a text.
+pub(crate) fn universe_bounds(universe: UniverseId, names: &str) -> KeyBounds {
+    let mut prefix = universe.0.to_be_bytes().to_vec();
+    prefix.extend_from_slice(names.as_bytes());
+    prefix_bounds(prefix)
+}
+
+/// The store's number that `K` begins with.
+pub(crate) fn store_number(entry_key: &[u8]) -> u32 {
+    entry_key.first_chunk().copied().map_or(0, u32::from_be_bytes)
 }
 
 /// The key of an API key.
@@ -138,6 +279,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn values() -> impl Strategy<Value = i64> {
+        prop_oneof![-2i64..3, Just(i64::MIN), Just(i64::MAX), Just(i64::MAX - 1)]
+    }
+
+    fn reviews() -> impl Strategy<Value = Reviewed> {
+        let names = ("[\0a\u{ff}]{0,2}", "[\0a\u{ff}]{0,2}", "[\0a\u{ff}]{0,2}");
+        (any::<bool>(), 0u64..2, names).prop_map(|(is_ordered, universe, (name, scope, key))| {
+            let store = StoreId { universe: UniverseId(universe), name: StoreName::trusted(name) };
+            let (scope, key) = (Scope::trusted(scope), EntryKey::trusted(key));
+            let entry = EntryId { store, scope, key };
+            if is_ordered { Reviewed::Ordered(entry) } else { Reviewed::Entry(entry) }
+        })
+    }
+
+    fn holds((start, end): &KeyBounds, key: &[u8]) -> bool {
+        key >= &start[..] && end.as_ref().is_none_or(|end| key < &end[..])
+    }
 
     proptest! {
         #[test]
@@ -159,6 +318,54 @@ mod tests {
         }
 
         #[test]
+        fn places_sort_by_board_and_value_and_key_and_are_read_back(
+            a in (0u32..3, "[\0a\u{ff}]{0,2}", values(), "[\0a-c\u{ff}]{0,3}"),
+            b in (0u32..3, "[\0a\u{ff}]{0,2}", values(), "[\0a-c\u{ff}]{0,3}"),
+        ) {
+            let place = |(store, scope, value, key): &(u32, String, i64, String)| {
+                place_key(*store, scope, *value, key)
+            };
+            prop_assert_eq!(place(&a).cmp(&place(&b)), a.cmp(&b));
+            let (store, scope, value, key) = parse_place_key(&place(&a)).unwrap();
+            prop_assert_eq!((store, value), (a.0, a.2));
+            prop_assert_eq!((scope.as_str(), key.as_str()), (&a.1[..], &a.3[..]));
+            let (min, max) = (a.2.min(b.2), a.2.max(b.2));
+            let is_within = (a.0, &a.1) == (b.0, &b.1) && (min..=max).contains(&b.2);
+            prop_assert_eq!(holds(&board_bounds(a.0, &a.1, min, max), &place(&b)), is_within);
+        }
+
+        #[test]
+        fn reminders_sort_as_their_names_do_and_are_read_back(
+            a in (0u32..3, reviews()),
+            b in (0u32..3, reviews()),
+        ) {
+            let key = |(hour, reviewed): &(u32, Reviewed)| review_key(UtcHour(*hour), reviewed);
+            prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b));
+            prop_assert_eq!(parse_review_key(&key(&a)), Some((UtcHour(a.0), a.1.clone())));
+            prop_assert_eq!(holds(&review_bounds(UtcHour(a.0)), &key(&b)), b.0 <= a.0);
+        }
+
+        #[test]
+        fn bounds_hold_exactly_what_begins_with_the_text(
+            scope in "[\0a\u{ff}\u{10ffff}]{0,3}",
+            key in "[\0a\u{ff}\u{10ffff}]{0,3}",
+            start in "[\0a\u{ff}\u{10ffff}]{0,2}",
+            only in "[\0a\u{ff}]{0,2}",
+            store in prop_oneof![0u32..2, Just(u32::MAX)],
+        ) {
+            let k = entry_key(store, &scope, &key);
+            let (scope, key) = (Scope::trusted(scope), EntryKey::trusted(key));
+            for span in [Span::Scopes(start.as_str().into()), Span::Keys(Scope::trusted(only), start.as_str().into())] {
+                let bounds = span_bounds(store, &span);
+                prop_assert_eq!(holds(&bounds, &k), span.covers(&scope, &key), "{:?}", span);
+                prop_assert!(!holds(&span_bounds(1_000, &span), &k));
+            }
+            let id = StoreId { universe: UniverseId(u64::MAX), name: StoreName::trusted(scope.as_str()) };
+            let bounds = universe_bounds(id.universe, &start);
+            prop_assert_eq!(holds(&bounds, &store_key(&id)), scope.as_str().starts_with(&start));
+        }
+
+        #[test]
         fn any_bytes_are_a_key_or_nothing(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             if let Some((store, scope, key)) = parse_entry_key(&bytes) {
                 prop_assert_eq!(entry_key(store, scope.as_str(), key.as_str()), &bytes[..]);
@@ -168,6 +375,16 @@ mod tests {
             }
             if let Some((seq, chunk)) = parse_value_key(&bytes) {
                 prop_assert_eq!(&value_key(seq, chunk)[..], &bytes[..]);
+            }
+            if let Some((number, scope, value, key)) = parse_place_key(&bytes) {
+                let back = place_key(number, scope.as_str(), value, key.as_str());
+                prop_assert_eq!(back, &bytes[..]);
+            }
+            if let Some((hour, reviewed)) = parse_review_key(&bytes) {
+                prop_assert_eq!(review_key(hour, &reviewed), &bytes[..]);
+            }
+            if let Some(universe) = parse_universe_key(&bytes) {
+                prop_assert_eq!(&universe_key(universe)[..], &bytes[..]);
             }
             if let Some(store) = parse_store_key(&bytes) {
                 prop_assert_eq!(store_key(&store), &bytes[..]);

@@ -7,6 +7,10 @@ use crate::bytes::{Damage, Family, Writer, seal, unseal};
 /// The key of the counters in `meta`.
 pub(crate) const KEY: &[u8] = b"counters";
 
+/// The tables that a store of this version has: 1 were those up to `meta`, 2 adds `uni`, `ordk`,
+/// `ord` and `rev`.
+pub(crate) const TABLES: u8 = 2;
+
 /// What must never go back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counters {
@@ -18,20 +22,23 @@ pub(crate) struct Counters {
     pub(crate) stamped_at: Timestamp,
     /// The number of the next new data store.
     pub(crate) next_store: u32,
+    /// Which tables there must be, so that a damaged list of tables never becomes an empty table.
+    pub(crate) tables: u8,
 }
 
 impl Counters {
     /// Those of a new store.
     pub(crate) const NEW: Self =
-        Self { commit: 0, seq: 0, stamped_at: Timestamp::EPOCH, next_store: 1 };
+        Self { commit: 0, seq: 0, stamped_at: Timestamp::EPOCH, next_store: 1, tables: TABLES };
 
     /// The record under [`KEY`].
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut record = Writer::record(28);
+        let mut record = Writer::record(29);
         record.u64(self.commit);
         record.u64(self.seq);
         record.i64(self.stamped_at.ticks());
         record.u32(self.next_store);
+        record.u8(self.tables);
         seal(Family::Meta, KEY, record)
     }
 
@@ -41,14 +48,27 @@ impl Counters {
         let (commit, seq) = (reader.u64()?, reader.u64()?);
         let stamped_at = Timestamp::from_ticks(reader.i64()?);
         let next_store = reader.u32()?;
+        // The first stores did not say.
+        let tables = if reader.is_empty() { 1 } else { reader.u8()? };
         reader.end()?;
-        Ok(Self { commit, seq, stamped_at, next_store })
+        Ok(Self { commit, seq, stamped_at, next_store, tables })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counters_that_do_not_name_their_tables_are_those_of_the_first_stores() {
+        let mut record = Writer::record(28);
+        record.u64(7);
+        record.u64(8);
+        record.i64(9);
+        record.u32(10);
+        let counters = Counters::decode(&seal(Family::Meta, KEY, record)).unwrap();
+        assert_eq!((counters.commit, counters.next_store, counters.tables), (7, 10, 1));
+    }
 
     #[test]
     fn counters_are_read_back_and_every_cut_is_damage() {

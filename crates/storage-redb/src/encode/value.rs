@@ -116,6 +116,8 @@ mod tests {
             revision: Revision { counter: 3, tag: 9 },
             stamped_at: Timestamp::from_ticks(11),
             birth: Timestamp::from_ticks(5),
+            pinned: false,
+            value_size: None,
             place: Place::Stored(pointer),
         }
     }

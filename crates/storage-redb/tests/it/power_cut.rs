@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
 use redb::StorageBackend;
-use steadfast_core::{Batch, Outcome, Rng, RowKey, RowRange};
+use steadfast_core::{Batch, Order, Outcome, Rng, RowKey, RowRange, UtcHour};
 use steadfast_storage::{Backend, Done};
 use steadfast_storage_redb::RedbBackend;
 
@@ -198,8 +198,15 @@ fn check_image(history: &History, image: Vec<u8>, answered: usize, name: &str) -
     for key in &history.keys {
         assert_eq!(read(&backend, key), model.found(key), "{name}: {key} after {upto}");
     }
+    let all = RowRange::Reviews { through: UtcHour(u32::MAX), after: None };
+    let mut ranges = vec![RowRange::AllStores { after: None }, all];
     for store_name in ["A", "B", "C\0"] {
-        let range = RowRange::Entries { store: store(store_name), after: None };
+        ranges.push(entries_of(store(store_name)));
+        ranges.push(RowRange::Ordered { store: store(store_name), after: None });
+        let entry = entry(store_name, "global", "p");
+        ranges.extend([Order::Ascending, Order::Descending].map(|order| board_of(&entry, order)));
+    }
+    for range in ranges {
         assert_eq!(scan(&backend, &range, usize::MAX).rows, model.scan(&range), "{name}");
     }
     // It goes on from there, in both directions of time.

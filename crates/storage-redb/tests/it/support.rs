@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use redb::StorageBackend;
-use steadfast_core::row::{Birth, EntryBody, RowBody, StoreBody};
-use steadfast_core::{
-    Batch, CommitOutcome, Condition, Content, EntryId, EntryKey, Found, JsonText, Metadata,
-    Outcome, Revision, Rng, Row, RowKey, RowRange, Scope, StoreId, StoreName, Timestamp,
-    UniverseId, UserId, Write,
+use steadfast_core::platform::History;
+use steadfast_core::row::{
+    Birth, EntryBody, OrderedBody, Reviewed, RowBody, Span, StoreBody, UniverseBody,
 };
-use steadfast_storage::{Backend, ReadResult, ScanReply, wait};
+use steadfast_core::{
+    Batch, BoardId, CommitOutcome, Condition, Content, EntryId, EntryKey, Found, JsonText,
+    Metadata, Order, Outcome, Revision, Rng, Row, RowKey, RowRange, Scope, StoreId, StoreName,
+    Timestamp, UniverseId, UserId, UtcHour, Write,
+};
+use steadfast_storage::{Backend, ReadResult, Rows, ScanReply, wait};
 use steadfast_storage_redb::Options;
 
 pub(crate) fn store(name: &str) -> StoreId {
@@ -47,7 +50,7 @@ pub(crate) fn content(value: String) -> Arc<Content> {
 }
 
 pub(crate) fn put_entry(id: &EntryId, revision: Revision, content: Option<Arc<Content>>) -> Write {
-    let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content });
+    let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content, pinned: false });
     Write::Put { key: RowKey::Entry(id.clone()), revision, body }
 }
 
@@ -56,12 +59,12 @@ pub(crate) fn put_revision(
     revision: Revision,
     content: Option<Arc<Content>>,
 ) -> Write {
-    let body = RowBody::Revision(EntryBody { birth: Birth::ThisWrite, content });
+    let body = RowBody::Revision(EntryBody { birth: Birth::ThisWrite, content, pinned: false });
     Write::Put { key: RowKey::Revision(id.clone(), revision.counter), revision, body }
 }
 
 pub(crate) fn put_store(id: &StoreId, revision: Revision) -> Write {
-    let body = RowBody::Store(StoreBody { birth: Birth::ThisWrite });
+    let body = RowBody::Store(StoreBody { birth: Birth::ThisWrite, ..StoreBody::NEW });
     Write::Put { key: RowKey::Store(id.clone()), revision, body }
 }
 
@@ -107,10 +110,11 @@ pub(crate) fn options() -> Options {
     }
 }
 
-/// A store as a map: what every backend must agree with.
+/// A store as a map: what every backend must agree with. Runs are those of the rows in memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) rows: BTreeMap<RowKey, Row>,
+    memory: Rows,
 }
 
 impl Model {
@@ -127,6 +131,7 @@ impl Model {
     }
 
     pub(crate) fn apply(&mut self, batch: &Batch, stamped_at: Timestamp) {
+        assert_eq!(self.memory.apply(batch, stamped_at).stamped_at, stamped_at, "stamps go up");
         for write in &batch.writes {
             match write {
                 Write::Put { key, revision, body } => {
@@ -142,44 +147,66 @@ impl Model {
     }
 
     pub(crate) fn scan(&self, range: &RowRange) -> Vec<Found> {
-        let mut rows: Vec<&Row> =
-            self.rows.values().filter(|row| is_in_range(&row.key, range)).collect();
-        rows.sort_by(|a, b| match (&a.key, &b.key) {
-            (RowKey::Revision(_, a), RowKey::Revision(_, b)) => b.cmp(a),
-            (a, b) => a.cmp(b),
-        });
-        rows.into_iter().cloned().map(Found::Row).collect()
+        let rows = self.memory.scan(range, usize::MAX).rows;
+        rows.into_iter().map(|found| self.found(&key_of(&found))).collect()
+    }
+}
+
+pub(crate) fn key_of(found: &Found) -> RowKey {
+    match found {
+        Found::Row(row) => row.key.clone(),
+        Found::Corrupt(key) => key.clone(),
+        Found::Absent => panic!("no scan answers an absence"),
     }
 }
 
 fn with_birth(body: RowBody, stamped_at: Timestamp) -> RowBody {
     let at = |birth: Birth| Birth::At(birth.time(stamped_at));
     match body {
-        RowBody::Store(body) => RowBody::Store(StoreBody { birth: at(body.birth) }),
+        RowBody::Store(body) => {
+            let deleted = body.deleted.map(at);
+            RowBody::Store(StoreBody { birth: at(body.birth), deleted, ..body })
+        }
         RowBody::Entry(body) => RowBody::Entry(EntryBody { birth: at(body.birth), ..body }),
         RowBody::Revision(body) => RowBody::Revision(EntryBody { birth: at(body.birth), ..body }),
         RowBody::ApiKey(mut key) => {
             key.birth = at(key.birth);
             RowBody::ApiKey(key)
         }
+        body @ (RowBody::Universe(_) | RowBody::Ordered(_) | RowBody::Review) => body,
     }
 }
 
-fn is_in_range(key: &RowKey, range: &RowRange) -> bool {
-    match (key, range) {
-        (RowKey::Store(store), RowRange::Stores { universe, after }) => {
-            store.universe == *universe && after.as_ref().is_none_or(|after| store.name > *after)
-        }
-        (RowKey::Entry(entry), RowRange::Entries { store, after }) => {
-            let name = (entry.scope.clone(), entry.key.clone());
-            entry.store == *store && after.as_ref().is_none_or(|after| name > *after)
-        }
-        (RowKey::Revision(of, counter), RowRange::Revisions { entry, before }) => {
-            of == entry && before.is_none_or(|before| *counter < before)
-        }
-        (RowKey::ApiKey(id), RowRange::ApiKeys { after }) => after.is_none_or(|after| *id > after),
-        _ => false,
-    }
+/// All entries of a data store.
+pub(crate) fn entries_of(store: StoreId) -> RowRange {
+    RowRange::Entries { store, span: Span::all(), after: None }
+}
+
+/// A whole history, newest first.
+pub(crate) fn history_of(entry: EntryId) -> RowRange {
+    RowRange::Revisions { entry, order: Order::Descending, beyond: None }
+}
+
+/// A whole board.
+pub(crate) fn board_of(entry: &EntryId, order: Order) -> RowRange {
+    let board = BoardId::of(entry);
+    RowRange::Board { board, order, min: i64::MIN, max: i64::MAX, beyond: None }
+}
+
+pub(crate) fn put_ordered(id: &EntryId, revision: Revision, value: Option<i64>) -> Write {
+    let body = RowBody::Ordered(OrderedBody { value });
+    Write::Put { key: RowKey::Ordered(id.clone()), revision, body }
+}
+
+pub(crate) fn put_universe(n: u64, revision: Revision, snapshots: &[i64]) -> Write {
+    let earlier_snapshots = snapshots.iter().copied().map(Timestamp::from_ticks).collect();
+    let body = RowBody::Universe(UniverseBody { earlier_snapshots });
+    Write::Put { key: RowKey::Universe(UniverseId(n)), revision, body }
+}
+
+pub(crate) fn put_review(hour: u32, reviewed: Reviewed, revision: Revision) -> Write {
+    let key = RowKey::Review(UtcHour(hour), reviewed);
+    Write::Put { key, revision, body: RowBody::Review }
 }
 
 /// A random batch over a small world of entries, so that keys meet often.
@@ -209,12 +236,88 @@ fn random_content(rng: &mut Rng) -> Option<Arc<Content>> {
 }
 
 fn random_change(rng: &mut Rng, model: &Model, batch: &mut Batch) {
+    if rng.percent(30) {
+        random_other(rng, model, batch);
+    } else {
+        random_state(rng, model, batch);
+    }
+}
+
+fn pinned(write: Write) -> Write {
+    let Write::Put { key, revision, body } = write else { return write };
+    let body = match body {
+        RowBody::Entry(body) => RowBody::Entry(EntryBody { pinned: true, ..body }),
+        RowBody::Revision(body) => RowBody::Revision(EntryBody { pinned: true, ..body }),
+        body @ (RowBody::Store(_)
+        | RowBody::ApiKey(_)
+        | RowBody::Universe(_)
+        | RowBody::Ordered(_)
+        | RowBody::Review) => body,
+    };
+    Write::Put { key, revision, body }
+}
+
+/// A change of a family without a history, unless the batch changes that row already.
+fn random_other(rng: &mut Rng, model: &Model, batch: &mut Batch) {
+    let id = random_entry(rng);
+    let hour = u32::try_from(rng.below(4)).unwrap();
+    let entry_review = RowKey::Review(UtcHour(hour), Reviewed::Entry(id.clone()));
+    let ordered_review = RowKey::Review(UtcHour(hour), Reviewed::Ordered(id.clone()));
+    let universe = rng.below(3);
+    let key = match rng.below(10) {
+        0 => RowKey::Store(id.store.clone()),
+        1 => RowKey::Universe(UniverseId(universe)),
+        2 => entry_review,
+        3 => ordered_review,
+        _ => RowKey::Ordered(id.clone()),
+    };
+    if batch.writes.iter().any(|write| *write.key() == key) {
+        return;
+    }
+    let found = model.found(&key).revision();
+    if rng.percent(40) {
+        let condition = found.map_or(Condition::Absent, Condition::At);
+        batch.conditions.push((key.clone(), condition));
+    }
+    if rng.percent(10) {
+        batch.writes.push(Write::Delete { key });
+        return;
+    }
+    let next = revision(found.map_or(1, |found| found.counter + 1), rng.next_u64());
+    batch.writes.push(match key {
+        RowKey::Store(store) => {
+            let deleted = rng.percent(30).then_some(Birth::ThisWrite);
+            let history = rng.pick(&History::ALL).copied().filter(|_| deleted.is_none());
+            let body = StoreBody { deleted, history, ..StoreBody::NEW };
+            let body = RowBody::Store(body);
+            Write::Put { key: RowKey::Store(store), revision: next, body }
+        }
+        RowKey::Universe(id) => {
+            put_universe(id.0, next, &[5, 6, 7][..usize::try_from(id.0).unwrap()])
+        }
+        RowKey::Review(hour, reviewed) => put_review(hour.0, reviewed, next),
+        RowKey::Ordered(id) => {
+            let values = [i64::MIN, -1, 0, 1, 2, 3, i64::MAX - 1, i64::MAX];
+            let value = rng.pick(&values).copied();
+            put_ordered(&id, next, value.filter(|_| !rng.percent(15)))
+        }
+        RowKey::Entry(_) | RowKey::Revision(..) | RowKey::ApiKey(_) => {
+            unreachable!("none of these was picked")
+        }
+    });
+}
+
+fn random_state(rng: &mut Rng, model: &Model, batch: &mut Batch) {
     let id = random_entry(rng);
     let key = RowKey::Entry(id.clone());
     let found = model.found(&key);
     if batch.writes.iter().any(|write| match write.key() {
         RowKey::Entry(other) | RowKey::Revision(other, _) => *other == id,
-        RowKey::Store(_) | RowKey::ApiKey(_) => false,
+        RowKey::Store(_)
+        | RowKey::ApiKey(_)
+        | RowKey::Universe(_)
+        | RowKey::Ordered(_)
+        | RowKey::Review(..) => false,
     }) {
         return;
     }
@@ -226,28 +329,36 @@ fn random_change(rng: &mut Rng, model: &Model, batch: &mut Batch) {
     }
     let counter = found.revision().map_or(1, |revision| revision.counter + 1);
     let next = revision(counter, rng.next_u64());
+    let is_pinned = rng.percent(20);
+    let mut push = |write| batch.writes.push(if is_pinned { pinned(write) } else { write });
     match rng.below(10) {
-        0..4 => batch.writes.push(put_entry(&id, next, random_content(rng))),
+        0..4 => push(put_entry(&id, next, random_content(rng))),
         4..7 => {
             let content = random_content(rng);
-            batch.writes.push(put_entry(&id, next, content.clone()));
-            batch.writes.push(put_revision(&id, next, content));
+            push(put_entry(&id, next, content.clone()));
+            push(put_revision(&id, next, content));
         }
         7 => {
             let old = revision(rng.in_range(1..counter + 2), rng.next_u64());
-            batch.writes.push(put_revision(&id, old, random_content(rng)));
+            push(put_revision(&id, old, random_content(rng)));
         }
         8 => {
-            let counter = rng.in_range(1..counter + 1);
-            batch.writes.push(Write::Delete { key: RowKey::Revision(id, counter) });
+            // A run of deletions, in any order.
+            let mut counters: Vec<u64> = (1..=counter).filter(|_| rng.percent(50)).collect();
+            if rng.percent(50) {
+                counters.reverse();
+            }
+            for counter in counters {
+                push(Write::Delete { key: RowKey::Revision(id.clone(), counter) });
+            }
         }
-        _ if rng.percent(20) => batch.writes.push(Write::Delete { key }),
+        _ if rng.percent(20) => push(Write::Delete { key }),
         _ => {
             // The same state again, with its revision row, as a retry would not do it.
             let again = found.revision().unwrap_or(next);
             let content = random_content(rng);
-            batch.writes.push(put_entry(&id, again, content.clone()));
-            batch.writes.push(put_revision(&id, again, content));
+            push(put_entry(&id, again, content.clone()));
+            push(put_revision(&id, again, content));
         }
     }
 }

@@ -10,6 +10,7 @@ mod concurrent;
 mod faults;
 mod model;
 mod sequences;
+mod watch;
 
 pub use basics::{
     a_batch_is_checked_before_it_is_written, a_completion_may_submit_the_next_request,
@@ -28,3 +29,7 @@ pub use faults::{
     an_error_before_means_that_nothing_was_written,
 };
 pub use sequences::sequences_agree_with_a_naive_model;
+pub use watch::{
+    a_drained_watcher_knows_what_was_read_before, a_watcher_is_told_in_the_order_of_the_commits,
+    a_watcher_knows_of_a_commit_before_it_is_answered,
+};

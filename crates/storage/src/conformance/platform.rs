@@ -7,9 +7,13 @@
 mod cases;
 mod concurrent;
 mod faults;
+mod history;
+mod listings;
 mod model;
+mod ordered;
 mod requests;
 mod sequences;
+mod stores;
 
 pub use concurrent::{
     every_set_without_a_condition_succeeds, first_writes_of_a_store_survive_each_other,
@@ -25,7 +29,32 @@ pub use faults::{
     an_error_before_means_that_nothing_was_written, an_increment_without_an_answer_counts_once,
     what_was_acknowledged_survives_a_reopening,
 };
+pub use history::{
+    a_sweep_that_fails_half_way_is_made_up_for,
+    hv_1_sweeps_beside_writers_take_nothing_that_is_there, thinned_history_gets_thinner_with_time,
+    v_04_a_removed_revision_is_gone_and_no_other, v_10_to_v_12_backups_are_hourly_and_last_30_days,
+    v_16_a_deleted_entry_is_purged_after_30_days, v_27_a_restore_can_be_taken_back_at_any_time,
+};
+pub use listings::{
+    a_failed_read_is_an_error_and_not_an_empty_page,
+    a_listing_beside_writers_has_everything_that_stood_still,
+    deleted_entries_are_listed_for_30_days, listings_agree_with_a_naive_model,
+    pages_are_repeatable_and_complete,
+};
+pub use ordered::{
+    a_failed_read_is_an_error_and_not_a_short_page,
+    a_removed_ordered_entry_is_not_brought_back_by_a_late_write,
+    ordered_entries_are_apart_from_those_of_data_stores,
+    ordered_sequences_agree_with_a_naive_model, ordered_writes_without_an_answer_happen_once,
+    standings_are_exact_while_others_write,
+};
 pub use sequences::{
     reads_at_a_time_agree_with_the_history, sequences_agree_with_a_naive_model,
     times_out_of_range_are_refused,
+};
+pub use stores::{
+    a_deleted_store_is_out_of_reach_and_comes_back_whole, a_deletion_can_be_taken_back_for_30_days,
+    a_late_store_change_is_refused_by_a_newer_one, one_snapshot_a_day,
+    store_changes_of_several_threads_agree, store_changes_survive_a_reopening,
+    store_changes_without_an_answer_happen_once,
 };

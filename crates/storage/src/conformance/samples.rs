@@ -3,9 +3,9 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use steadfast_core::row::{Birth, EntryBody, ScanReply};
+use steadfast_core::row::{Birth, EntryBody, HeadsReply, ScanReply};
 use steadfast_core::{
-    Batch, CommitOutcome, Condition, Content, EntryId, EntryKey, Found, JsonText, Metadata,
+    Batch, CommitOutcome, Condition, Content, EntryId, EntryKey, Found, JsonText, Metadata, Order,
     Revision, RowBody, RowKey, RowRange, Scope, StoreId, StoreName, Timestamp, UniverseId, Write,
 };
 
@@ -41,6 +41,17 @@ pub(super) fn read_one(backend: &dyn Backend, key: &RowKey) -> Found {
 #[track_caller]
 pub(super) fn scan(backend: &dyn Backend, range: &RowRange, limit: usize) -> ScanReply {
     ask(|done| backend.scan(range.clone(), limit, done)).expect("nothing fails here")
+}
+
+#[track_caller]
+pub(super) fn heads(
+    backend: &dyn Backend,
+    range: &RowRange,
+    limit: usize,
+    with_sizes: bool,
+) -> HeadsReply {
+    let reply = ask(|done| backend.heads(range.clone(), limit, with_sizes, done));
+    reply.expect("nothing fails here")
 }
 
 #[track_caller]
@@ -85,7 +96,7 @@ pub(super) fn state_rows(
     revision: Revision,
     content: Option<&Arc<Content>>,
 ) -> [Write; 2] {
-    let body = EntryBody { birth: Birth::ThisWrite, content: content.cloned() };
+    let body = EntryBody { birth: Birth::ThisWrite, content: content.cloned(), pinned: false };
     let key = RowKey::Entry(entry.clone());
     let history = RowKey::Revision(entry.clone(), revision.counter);
     [
@@ -118,7 +129,8 @@ pub(super) fn after(base: Option<Revision>, write: u64) -> Revision {
 pub(super) fn history(backend: &dyn Backend, entry: &EntryId) -> Vec<Revision> {
     let (mut revisions, mut before) = (Vec::new(), None);
     loop {
-        let range = RowRange::Revisions { entry: entry.clone(), before };
+        let range =
+            RowRange::Revisions { entry: entry.clone(), order: Order::Descending, beyond: before };
         let page = scan(backend, &range, 7);
         for found in &page.rows {
             let revision = found.revision().unwrap_or_else(|| panic!("not a row: {found:?}"));

@@ -58,7 +58,7 @@ impl Backend for Dying {
 #[test]
 fn a_request_that_its_backend_dropped_is_answered_and_frees_its_lane() {
     let backend = Arc::new(Dying { commits: AtomicUsize::new(0) });
-    let platform = LocalPlatform::new(backend.clone(), 64).unwrap();
+    let platform = LocalPlatform::new(backend.clone(), Settings::default(), 64).unwrap();
     for id in 1..=2 {
         let answer = wait(|done| platform.execute(set("k", id), done)).unwrap();
         assert_eq!(answer, Err(PlatformError::OutcomeUnknown { write_id: WriteId(id) }));
@@ -98,7 +98,7 @@ impl Backend for Holding {
 fn writes_to_one_entry_queue_up_to_the_limit_and_all_succeed() {
     let inner = MemoryBackend::new(|| Timestamp::EPOCH);
     let backend = Arc::new(Holding { inner, held: Mutex::default() });
-    let platform = LocalPlatform::new(backend.clone(), 3).unwrap();
+    let platform = LocalPlatform::new(backend.clone(), Settings::default(), 3).unwrap();
     let (sender, answers) = mpsc::channel();
     for id in 1..=4 {
         let sender = sender.clone();
@@ -123,7 +123,7 @@ fn writes_that_wait_are_carried_out_although_every_handle_is_gone() {
     for _ in 0..50 {
         let inner = MemoryBackend::new(|| Timestamp::EPOCH);
         let backend = Arc::new(Holding { inner, held: Mutex::default() });
-        let platform = LocalPlatform::new(backend.clone(), 64).unwrap();
+        let platform = LocalPlatform::new(backend.clone(), Settings::default(), 64).unwrap();
         let (sender, answers) = mpsc::channel();
         for id in 1..=2 {
             let sender = sender.clone();
@@ -146,4 +146,52 @@ fn held(backend: &Holding) -> (Batch, Done<CommitOutcome>) {
         }
         thread::yield_now();
     }
+}
+
+/// The past of one entry, swept by hand over a clock that is moved.
+fn swept(platform: &LocalPlatform) -> SweepReport {
+    let request = SweepOnce { budget: 100_000, stores_after: None };
+    wait(|done| platform.sweep(request, done)).unwrap().unwrap()
+}
+
+#[test]
+fn a_pass_of_thousands_of_steps_needs_no_deep_stack() {
+    let now = Arc::new(AtomicUsize::new(0));
+    let clock = Arc::clone(&now);
+    let inner = MemoryBackend::new(move || {
+        let minutes = clock.load(Ordering::Relaxed);
+        Timestamp::from_unix_seconds(60 * i64::try_from(minutes).unwrap())
+    });
+    let backend = Arc::new(inner);
+    let settings = Settings::roblox();
+    let platform = LocalPlatform::new(backend, settings, 64).unwrap();
+    let count = 5_000_u64;
+    for key in 0..count {
+        for id in 1..=2 {
+            let id = u128::from(key * 2 + id);
+            wait(|done| platform.execute(set(&format!("k{key}"), id), done)).unwrap().unwrap();
+        }
+    }
+    now.store(3 * 60, Ordering::Relaxed);
+    let small = thread::Builder::new().stack_size(256 * 1_024);
+    let report = small.spawn(move || swept(&platform)).unwrap().join().unwrap();
+    assert_eq!((report.reviewed, report.revisions_removed), (count, count));
+}
+
+#[test]
+fn a_weak_handle_keeps_nothing_alive() {
+    let backend = Arc::new(MemoryBackend::new(|| Timestamp::EPOCH));
+    let platform = LocalPlatform::new(backend, Settings::default(), 64).unwrap();
+    let weak = platform.downgrade();
+    assert!(weak.upgrade().is_some());
+    drop(platform);
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn a_sweep_whose_backend_dropped_it_is_answered() {
+    let backend = Arc::new(Dying { commits: AtomicUsize::new(0) });
+    let platform = LocalPlatform::new(backend, Settings::default(), 64).unwrap();
+    let answer = wait(|done| platform.sweep(SweepOnce::default(), done)).unwrap();
+    assert!(matches!(answer, Err(PlatformError::Unavailable { .. })), "{answer:?}");
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 
-use steadfast_core::row::{ReadResult, ScanResult};
+use steadfast_core::row::{HeadsResult, ReadResult, ScanResult};
 use steadfast_core::{Batch, CommitOutcome, RowKey, RowRange, Timestamp};
+use steadfast_storage::backend::OrderedWatcher;
 use steadfast_storage::{Backend, Capabilities, Done, MemoryBackend};
 
 /// Where the clocks of all tests start: long after 1970, so that "long ago" can be asked for.
@@ -61,6 +62,15 @@ impl Backend for Kept {
     }
     fn scan(&self, range: RowRange, limit: usize, done: Done<ScanResult>) {
         self.rows.scan(range, limit, done);
+    }
+    fn heads(&self, range: RowRange, limit: usize, with_sizes: bool, done: Done<HeadsResult>) {
+        self.rows.heads(range, limit, with_sizes, done);
+    }
+    fn watch(&self, watcher: Arc<dyn OrderedWatcher>) -> bool {
+        self.rows.watch(watcher)
+    }
+    fn drain(&self, done: Done<()>) {
+        self.rows.drain(done);
     }
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>) {
         thread::yield_now();

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use steadfast_core::row::{ReadReply, ReadResult, ScanResult};
+use steadfast_core::row::{FoundHead, HeadsResult, ReadReply, ReadResult, ScanResult, Span};
 use steadfast_core::{
-    Batch, CommitOutcome, Committed, Condition, Found, Limits, Outcome, Refusal, RowKey, RowRange,
-    Timestamp, Write,
+    Batch, CommitOutcome, Committed, Condition, Found, Limits, Order, Outcome, Refusal, RowKey,
+    RowRange, Timestamp, Write,
 };
+use steadfast_storage::backend::{OrderedChange, OrderedWatcher};
 use steadfast_storage::conformance::{BackendHarness, backend};
 use steadfast_storage::{Backend, Capabilities, Done, MemoryBackend, wait};
 
@@ -59,6 +60,24 @@ enum Bug {
     Forgets,
     /// After a reopening the time begins anew.
     TimeGoesBack,
+    /// Spans are not looked at: all entries of a store are listed.
+    IgnoresSpan,
+    /// Boards are listed from their lowest value on, whatever was asked for.
+    IgnoresMin,
+    /// Boards are always listed upwards.
+    AlwaysUp,
+    /// Heads say that nothing is pinned.
+    Unpinned,
+    /// Heads say sizes that were not asked for.
+    TellsSizes,
+    /// Who watches is told of a batch with the next one.
+    TellsLate,
+    /// Who watches is told of refused batches.
+    TellsRefused,
+    /// Rarely, who watches is not told.
+    TellsRarely,
+    /// Rarely, who watches is told of two batches in the wrong order.
+    TellsOutOfOrder,
     /// A batch under way with others is not answered for itself.
     SharesAnswers,
 }
@@ -72,6 +91,37 @@ struct Buggy {
     last_read: Mutex<BTreeMap<RowKey, Found>>,
     last_write: Mutex<Option<RowKey>>,
     last_outcome: Mutex<Option<CommitOutcome>>,
+    teller: OnceLock<Arc<Teller>>,
+}
+
+/// Passes on what a watcher is to be told, with the bug in between.
+struct Teller {
+    bug: Bug,
+    watcher: Arc<dyn OrderedWatcher>,
+    calls: AtomicU64,
+    held: Mutex<Vec<Vec<OrderedChange>>>,
+}
+
+impl Teller {
+    fn tell_held(&self) {
+        let held = std::mem::take(&mut *self.held.lock().expect("no holder panics"));
+        for changes in held {
+            self.watcher.committed(&changes);
+        }
+    }
+}
+
+impl OrderedWatcher for Teller {
+    fn committed(&self, changes: &[OrderedChange]) {
+        let strikes = self.calls.fetch_add(1, Ordering::Relaxed) % RARELY == RARELY - 1;
+        let is_held = self.bug == Bug::TellsLate || (self.bug == Bug::TellsOutOfOrder && strikes);
+        if is_held {
+            self.held.lock().expect("no holder panics").push(changes.to_vec());
+        } else if !(self.bug == Bug::TellsRarely && strikes) {
+            self.watcher.committed(changes);
+            self.tell_held();
+        }
+    }
 }
 
 impl Buggy {
@@ -85,6 +135,7 @@ impl Buggy {
             last_read: Mutex::default(),
             last_write: Mutex::default(),
             last_outcome: Mutex::default(),
+            teller: OnceLock::new(),
         }
     }
 
@@ -193,7 +244,35 @@ impl Backend for Buggy {
         done.complete(Ok(reply));
     }
 
-    fn scan(&self, range: RowRange, limit: usize, done: Done<ScanResult>) {
+    fn heads(&self, range: RowRange, limit: usize, with_sizes: bool, done: Done<HeadsResult>) {
+        let with_sizes = with_sizes || self.bug == Bug::TellsSizes;
+        let reply = wait(|done| self.rows.heads(range, limit, with_sizes, done));
+        let mut reply = reply.expect("memory answers").expect("memory does not fail");
+        for head in &mut reply.heads {
+            if let (FoundHead::Head(head), Bug::Unpinned) = (head, self.bug) {
+                head.pinned = false;
+            }
+        }
+        done.complete(Ok(reply));
+    }
+
+    fn watch(&self, watcher: Arc<dyn OrderedWatcher>) -> bool {
+        let (calls, held) = (AtomicU64::new(0), Mutex::default());
+        let teller = Arc::new(Teller { bug: self.bug, watcher, calls, held });
+        self.rows.watch(teller.clone()) && self.teller.set(teller).is_ok()
+    }
+
+    fn drain(&self, done: Done<()>) {
+        self.rows.drain(done);
+    }
+
+    fn scan(&self, mut range: RowRange, limit: usize, done: Done<ScanResult>) {
+        match (&mut range, self.bug) {
+            (RowRange::Entries { span, .. }, Bug::IgnoresSpan) => *span = Span::all(),
+            (RowRange::Board { min, .. }, Bug::IgnoresMin) => *min = i64::MIN,
+            (RowRange::Board { order, .. }, Bug::AlwaysUp) => *order = Order::Ascending,
+            _ => {}
+        }
         let is_history = matches!(range, RowRange::Revisions { .. });
         let reply = wait(|done| self.rows.scan(range, limit, done));
         let mut reply = reply.expect("memory answers").expect("memory does not fail");
@@ -208,9 +287,22 @@ impl Backend for Buggy {
     }
 
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>) {
+        if let (Some(teller), Bug::TellsLate) = (self.teller.get(), self.bug) {
+            teller.tell_held();
+        }
+        let entries = batch.writes.iter().filter_map(|write| {
+            if let RowKey::Ordered(entry) = write.key() { Some(entry.clone()) } else { None }
+        });
+        let changes: Vec<_> =
+            entries.map(|entry| OrderedChange { entry, before: None, after: None }).collect();
         *self.last_write.lock().expect("no test panics while it holds this") =
             batch.writes.first().map(|write| write.key().clone());
         let mut outcome = self.outcome(batch);
+        if let (Some(teller), Bug::TellsRefused, Outcome::Refused(_)) =
+            (self.teller.get(), self.bug, &outcome)
+        {
+            teller.watcher.committed(&changes);
+        }
         if self.bug == Bug::NoSnapshot {
             self.calls.fetch_add(1, Ordering::Release);
         }
@@ -294,5 +386,21 @@ planted! {
     a_reopening_that_forgets_is_found: Forgets, what_was_acknowledged_survives_a_reopening;
     a_reopening_that_forgets_breaks_sequences: Forgets, sequences_agree_with_a_naive_model;
     a_time_that_begins_anew_is_found: TimeGoesBack, what_was_acknowledged_survives_a_reopening;
+    a_span_that_is_not_looked_at_is_found: IgnoresSpan, sequences_agree_with_a_naive_model;
+    a_lowest_value_that_is_not_looked_at_is_found: IgnoresMin, sequences_agree_with_a_naive_model;
+    a_board_in_the_wrong_order_is_found: AlwaysUp, sequences_agree_with_a_naive_model;
+    heads_that_forget_pins_are_found: Unpinned, sequences_agree_with_a_naive_model;
+    sizes_nobody_asked_for_are_found: TellsSizes, sequences_agree_with_a_naive_model;
+    the_wrapper_itself_tells_in_order: None, a_watcher_is_told_in_the_order_of_the_commits;
+    the_wrapper_itself_drains: None, a_drained_watcher_knows_what_was_read_before;
+    being_told_after_the_answer_is_found:
+        TellsLate, a_watcher_knows_of_a_commit_before_it_is_answered;
+    draining_that_waits_for_nothing_is_found:
+        TellsLate, a_drained_watcher_knows_what_was_read_before;
+    being_told_of_refused_batches_is_found:
+        TellsRefused, a_watcher_knows_of_a_commit_before_it_is_answered;
+    not_being_told_is_found: TellsRarely, a_watcher_is_told_in_the_order_of_the_commits;
+    being_told_out_of_order_is_found:
+        TellsOutOfOrder, a_watcher_is_told_in_the_order_of_the_commits;
     answers_to_other_batches_are_found: SharesAnswers, many_batches_may_be_under_way_at_once;
 }

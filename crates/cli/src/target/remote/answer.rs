@@ -1,5 +1,7 @@
 //! Reading what a server answers, and writing what it reads.
 
+use std::time::Duration;
+
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
@@ -10,6 +12,8 @@ use crate::environment;
 use crate::failure::{Failure, Result};
 use crate::target::status::{Access, kind_of_status};
 
+/// The longest that a server is waited for, whatever it says.
+const WAIT_MAX: Duration = Duration::from_mins(1);
 /// The longest error text of a server that is shown, in characters.
 const MESSAGE_LENGTH_MAX: usize = 500;
 
@@ -47,16 +51,12 @@ pub(super) fn size(value: &str) -> u64 {
     u64::try_from(value.len()).unwrap_or(u64::MAX)
 }
 
-/// A user of v1's header: a number, or text.
-pub(super) fn text_of_user(user: &Value) -> String {
-    user.as_str().map_or_else(|| user.to_string(), str::to_owned)
-}
-
-/// A user for v1's header: a number if it looks like one.
-pub(super) fn user_as_json(user: &str) -> Value {
-    let is_number = user.bytes().all(|byte| byte.is_ascii_digit());
-    let number = is_number.then(|| user.parse::<u64>().ok()).flatten();
-    number.map_or_else(|| Value::from(user), Value::from)
+/// How long the server wants to be left alone, if that is its answer.
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
+    let is_too_soon = response.status() == StatusCode::TOO_MANY_REQUESTS;
+    let seconds = is_too_soon.then(|| header(response.headers(), "retry-after").ok()).flatten();
+    let seconds = seconds?.parse().ok().map(Duration::from_secs);
+    seconds.map(|wait| wait.min(WAIT_MAX))
 }
 
 /// The failure that a refusal of the server stands for.
@@ -138,14 +138,5 @@ mod tests {
         let body = serde_json::json!({ "message": format!("\u{1b}[2J{}", "x".repeat(1000)) });
         let text = describe(StatusCode::BAD_REQUEST, &body.to_string());
         assert!(!text.contains('\u{1b}') && text.len() < 600, "{text}");
-    }
-
-    #[test]
-    fn users_are_numbers_where_they_look_like_numbers() {
-        assert_eq!(user_as_json("7"), Value::from(7));
-        assert_eq!(user_as_json("steam:7"), Value::from("steam:7"));
-        for user in ["18446744073709551615", "steam:7", "+7", ""] {
-            assert_eq!(text_of_user(&user_as_json(user)), user);
-        }
     }
 }

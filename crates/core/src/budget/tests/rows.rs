@@ -60,6 +60,22 @@ fn b_24_a_read_and_a_write_of_one_request_draw_on_both_or_on_neither() {
 }
 
 #[test]
+fn b_27_and_b_54_snapshots_have_60_a_minute_of_an_owner_and_touch_nothing_else() {
+    let mut budgets = roblox(0);
+    let snapshot = Demand { entry: None, ..demand(Door::Snapshot, Kind::Write, "k", 0) };
+    let (granted, denial) = count_granted(&mut budgets, seconds(0), &snapshot);
+    assert_eq!((granted, denial.standing.limit), (60, 60));
+    assert_eq!(denial.pool, Pool::Owner(Door::Snapshot, Family::Standard));
+    let elsewhere = Demand { universe: UniverseId(2), ..snapshot.clone() };
+    budgets.charge(seconds(0), one(&elsewhere)).unwrap_err();
+    let other = Demand { owner: ApiKeyId(2), ..snapshot };
+    budgets.charge(seconds(0), one(&other)).unwrap();
+    let write = demand(Door::V2, Kind::Write, "k", 1);
+    let standing = budgets.charge(seconds(0), one(&write)).unwrap();
+    assert_eq!((standing.limit, standing.remaining), (300, 299));
+}
+
+#[test]
 fn b_25_the_window_slides_and_holds_a_request_for_exactly_60_seconds() {
     let mut budgets = roblox(0);
     let write = demand(Door::V2, Kind::Write, "k", 1);

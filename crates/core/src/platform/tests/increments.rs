@@ -19,7 +19,7 @@ fn number(text: &str) -> Arc<Content> {
 /// A row of the entry or of its history that holds this value; a tombstone if none is given.
 fn row_of(key: RowKey, counter: u64, tag: u64, value: Option<&str>) -> Found {
     let birth = if counter == 1 { Birth::ThisWrite } else { Birth::At(at(BIRTH)) };
-    let body = EntryBody { birth, content: value.map(number) };
+    let body = EntryBody { birth, content: value.map(number), pinned: false };
     let is_current = matches!(key, RowKey::Entry(_));
     let body = if is_current { RowBody::Entry(body) } else { RowBody::Revision(body) };
     let stamped_at = at(10 * i64::try_from(counter).unwrap());
@@ -104,7 +104,11 @@ fn g_45_and_u_11_user_ids_and_metadata_are_replaced() {
         user_ids: vec![UserId::Number(1)],
         metadata: Metadata::trusted(r#"{"a":1}"#),
     };
-    let body = EntryBody { birth: Birth::At(at(BIRTH)), content: Some(Arc::new(full.clone())) };
+    let body = EntryBody {
+        birth: Birth::At(at(BIRTH)),
+        content: Some(Arc::new(full.clone())),
+        pinned: false,
+    };
     let stored = Found::Row(Row {
         key: entry_key(),
         revision: rev(3, 5),

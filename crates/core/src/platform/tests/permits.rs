@@ -75,9 +75,17 @@ fn has(permit: Permit, scope: KeyScope) -> bool {
         StoreCreate => permit.create_store,
         EntryCreate => permit.create,
         EntryUpdate => permit.update,
-        KeyScope::Admin | KeyScope::EntryRead | KeyScope::EntryDelete => {
-            panic!("no right of a set: {scope:?}")
-        }
+        KeyScope::Admin
+        | KeyScope::EntryRead
+        | KeyScope::EntryDelete
+        | KeyScope::EntryList
+        | KeyScope::RevisionList
+        | KeyScope::RevisionRead
+        | KeyScope::StoreList
+        | KeyScope::StoreDelete
+        | KeyScope::StoreSnapshot
+        | KeyScope::OrderedRead
+        | KeyScope::OrderedWrite => panic!("no right of a set: {scope:?}"),
     }
 }
 
@@ -116,7 +124,7 @@ fn h_83_without_rights_nothing_is_told_about_the_entry() {
 fn h_83_rights_are_judged_again_when_the_state_turns_out_to_be_another() {
     let only_create = Permit { create_store: true, create: true, update: false };
     let mut led = Led::planned(set_with(When::Always, only_create), &Found::Absent, &store_row());
-    led.refused([&CURRENT.row()]);
+    led.refused([&CURRENT.row(), &store_row()]);
     assert_eq!(led.error(), PlatformError::Denied { scope: EntryUpdate });
     let only_update = Permit { create_store: true, create: false, update: true };
     let mut led = Led::planned(set_with(When::Always, only_update), &CURRENT.row(), &store_row());

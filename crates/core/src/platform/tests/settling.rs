@@ -309,7 +309,8 @@ fn a_neighbour_that_created_the_store_meanwhile_does_not_stop_a_first_write() {
     led.read([&Found::Absent, &Found::Absent]);
     // Its own row is still missing, but the store has one now, which refuses the first try too.
     led.refused([&Found::Absent, &store_row()]);
-    assert_eq!(led.batch().conditions, [(entry_key(), Condition::Absent)]);
+    let as_it_is = (store_key(), Condition::At(rev(1, 1)));
+    assert_eq!(led.batch().conditions, [(entry_key(), Condition::Absent), as_it_is]);
     assert_eq!(led.batch().writes.len(), 2);
     led.committed(50);
     assert_eq!(led.answer().unwrap().revision, rev(1, OURS));

@@ -8,13 +8,13 @@ use crate::json::JsonText;
 use crate::outcome::Outcome;
 use crate::platform::{
     EntryState, Execution, Get, Increment, Input, Permit, PlatformError, Remove, Request,
-    RevisionId, Set, Step, When, Which,
+    RevisionId, Set, Settings, Step, When, Which,
 };
 use crate::row::{
-    Birth, Content, EntryBody, Found, Metadata, ReadError, ReadReply, Row, RowBody, RowKey,
-    RowRange, ScanReply, StoreBody,
+    Birth, Content, EntryBody, Found, FoundHead, Head, HeadsReply, Metadata, ReadError, ReadReply,
+    Reviewed, Row, RowBody, RowKey, RowRange, StoreBody,
 };
-use crate::time::Timestamp;
+use crate::time::{Timestamp, UtcHour};
 
 /// The store's time in every reply that nothing else is said of.
 pub(super) const NOW: i64 = 1_000_000;
@@ -45,6 +45,14 @@ pub(super) fn history_key(counter: u64) -> RowKey {
     RowKey::Revision(entry(), counter)
 }
 
+pub(super) fn universe_key() -> RowKey {
+    RowKey::Universe(UniverseId(1))
+}
+
+pub(super) fn review_key(hour: UtcHour) -> RowKey {
+    RowKey::Review(hour, Reviewed::Entry(entry()))
+}
+
 pub(super) fn content(text: &str) -> Arc<Content> {
     let value = JsonText::trusted(format!("\"{text}\""));
     Arc::new(Content { value, user_ids: vec![], metadata: Metadata::empty() })
@@ -57,7 +65,7 @@ pub(super) fn rev(counter: u64, tag: u64) -> Revision {
 /// The row of the store.
 pub(super) fn store_row() -> Found {
     let (key, stamped_at) = (store_key(), at(1));
-    let body = RowBody::Store(StoreBody { birth: Birth::ThisWrite });
+    let body = RowBody::Store(StoreBody { birth: Birth::ThisWrite, ..StoreBody::NEW });
     Found::Row(Row { key, revision: rev(1, 1), stamped_at, body })
 }
 
@@ -93,7 +101,7 @@ impl Stored {
 
     fn body(self) -> EntryBody {
         let birth = if self.at == BIRTH { Birth::ThisWrite } else { Birth::At(at(BIRTH)) };
-        EntryBody { birth, content: self.content() }
+        EntryBody { birth, content: self.content(), pinned: false }
     }
 
     /// As the row of the entry.
@@ -106,6 +114,12 @@ impl Stored {
     pub(super) fn history(self) -> Found {
         let (key, revision, stamped_at) = (history_key(self.counter), self.revision(), at(self.at));
         Found::Row(Row { key, revision, stamped_at, body: RowBody::Revision(self.body()) })
+    }
+
+    /// As a head of its history.
+    pub(super) fn head(self) -> FoundHead {
+        let Found::Row(row) = self.history() else { unreachable!("a row was made") };
+        FoundHead::Head(Head::of_row(&row).unwrap())
     }
 
     pub(super) fn state(self) -> EntryState {
@@ -168,7 +182,11 @@ pub(super) struct Led {
 
 impl Led {
     pub(super) fn start(request: Request) -> Self {
-        let (execution, step) = Execution::start(request);
+        Self::start_with(request, &Settings::default())
+    }
+
+    pub(super) fn start_with(request: Request, settings: &Settings) -> Self {
+        let (execution, step) = Execution::start(request, settings);
         Self { execution, step }
     }
 
@@ -199,18 +217,29 @@ impl Led {
         batch
     }
 
-    /// The range that it scans.
+    /// The range whose heads it reads, without the sizes that nobody asked for.
     #[track_caller]
     pub(super) fn range(&self) -> (&RowRange, usize) {
-        let Step::Scan(range, limit) = &self.step else { panic!("no scan: {:?}", self.step) };
+        let Step::Heads(range, limit, false) = &self.step else {
+            panic!("no heads: {:?}", self.step)
+        };
         (range, *limit)
     }
 
     #[track_caller]
     pub(super) fn read<'a>(&mut self, rows: impl IntoIterator<Item = &'a Found>) {
+        self.read_at(rows, at(NOW));
+    }
+
+    #[track_caller]
+    pub(super) fn read_at<'a>(
+        &mut self,
+        rows: impl IntoIterator<Item = &'a Found>,
+        now: Timestamp,
+    ) {
         let rows: Vec<Found> = rows.into_iter().cloned().collect();
         assert_eq!(self.keys().len(), rows.len(), "the rows that were asked for");
-        self.on(Input::Read(Ok(ReadReply { rows, now: at(NOW) })));
+        self.on(Input::Read(Ok(ReadReply { rows, now })));
     }
 
     #[track_caller]
@@ -220,15 +249,15 @@ impl Led {
     }
 
     #[track_caller]
-    pub(super) fn scanned(&mut self, rows: Vec<Found>, more: bool) {
+    pub(super) fn heads(&mut self, heads: Vec<FoundHead>, more: bool) {
         self.range();
-        self.on(Input::Scanned(Ok(ScanReply { rows, more })));
+        self.on(Input::Heads(Ok(HeadsReply { heads, more })));
     }
 
     #[track_caller]
-    pub(super) fn scan_fails(&mut self) {
+    pub(super) fn heads_fail(&mut self) {
         self.range();
-        self.on(Input::Scanned(Err(unavailable())));
+        self.on(Input::Heads(Err(unavailable())));
     }
 
     #[track_caller]
@@ -253,6 +282,11 @@ impl Led {
         let rows: Vec<Found> = rows.into_iter().cloned().collect();
         assert_eq!(self.batch().conditions.len(), rows.len(), "a row for each condition");
         self.outcome(Outcome::Refused(Refusal::Conditions(rows)));
+    }
+
+    /// Whether it was answered.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.step, Step::Done(_))
     }
 
     /// The answer.

@@ -7,6 +7,7 @@ use crate::batch::{Batch, Condition, Write};
 use crate::id::UserId;
 use crate::platform::{EntryState, Permit, PlatformError, Request, RevisionId, Set, When};
 use crate::row::{Birth, Content, EntryBody, Found, Metadata, RowBody, StoreBody};
+use crate::time::UtcHour;
 
 /// The batch that writes a state of the entry on top of what a condition names.
 fn batch_of(revision: crate::id::Revision, body: &EntryBody, condition: Condition) -> Batch {
@@ -27,10 +28,10 @@ fn missing_entry() -> PlatformError {
 #[test]
 fn the_first_write_of_a_store_creates_it_in_the_same_batch() {
     let mut led = Led::planned(set(When::Always), &Found::Absent, &Found::Absent);
-    let body = EntryBody { birth: Birth::ThisWrite, content: Some(content("ours")) };
+    let body = EntryBody { birth: Birth::ThisWrite, content: Some(content("ours")), pinned: false };
     let mut batch = batch_of(rev(1, OURS), &body, Condition::Absent);
     batch.conditions.push((store_key(), Condition::Absent));
-    let store = RowBody::Store(StoreBody { birth: Birth::ThisWrite });
+    let store = RowBody::Store(StoreBody { birth: Birth::ThisWrite, ..StoreBody::NEW });
     batch.writes.push(Write::Put { key: store_key(), revision: rev(1, OURS), body: store });
     assert_eq!(*led.batch(), batch);
     led.committed(500);
@@ -42,10 +43,12 @@ fn the_first_write_of_a_store_creates_it_in_the_same_batch() {
 }
 
 #[test]
-fn the_first_write_of_an_entry_leaves_a_store_that_exists_alone() {
+fn the_first_write_of_an_entry_leaves_a_store_that_exists_alone_and_needs_it_as_it_is() {
     let led = Led::planned(set(When::Always), &Found::Absent, &store_row());
-    let body = EntryBody { birth: Birth::ThisWrite, content: Some(content("ours")) };
-    assert_eq!(*led.batch(), batch_of(rev(1, OURS), &body, Condition::Absent));
+    let body = EntryBody { birth: Birth::ThisWrite, content: Some(content("ours")), pinned: false };
+    let mut batch = batch_of(rev(1, OURS), &body, Condition::Absent);
+    batch.conditions.push((store_key(), Condition::At(rev(1, 1))));
+    assert_eq!(*led.batch(), batch);
 }
 
 #[test]
@@ -68,9 +71,18 @@ fn an_entry_and_its_history_share_one_value() {
 fn v_18_and_i_06_each_write_counts_by_one_and_keeps_the_birth() {
     for current in [live(1, 3, BIRTH), live(7, 9, 70), deleted(8, 9, 80)] {
         let mut led = Led::planned(set(When::Always), &current.row(), &store_row());
-        let body = EntryBody { birth: Birth::At(at(BIRTH)), content: Some(content("ours")) };
+        let body = EntryBody {
+            birth: Birth::At(at(BIRTH)),
+            content: Some(content("ours")),
+            pinned: false,
+        };
         let revision = rev(current.counter + 1, OURS);
-        assert_eq!(*led.batch(), batch_of(revision, &body, Condition::At(current.revision())));
+        let mut batch = batch_of(revision, &body, Condition::At(current.revision()));
+        if current.counter == 1 {
+            let (key, body) = (review_key(UtcHour(2)), RowBody::Review);
+            batch.writes.push(Write::Put { key, revision, body });
+        }
+        assert_eq!(*led.batch(), batch);
         led.committed(500);
         let state = led.answer().unwrap();
         assert_eq!((state.created_at, state.updated_at), (at(BIRTH), at(500)));
@@ -109,7 +121,11 @@ fn u_11_a_set_replaces_value_user_ids_and_metadata_together() {
         key: entry_key(),
         revision: rev(2, 5),
         stamped_at: at(20),
-        body: RowBody::Entry(EntryBody { birth: Birth::At(at(BIRTH)), content: Some(full) }),
+        body: RowBody::Entry(EntryBody {
+            birth: Birth::At(at(BIRTH)),
+            content: Some(full),
+            pinned: false,
+        }),
     });
     let mut led = Led::planned(set(&content("bare")), &stored, &store_row());
     led.committed(30);
@@ -164,8 +180,11 @@ fn g_05_and_g_47_a_deletion_answers_the_state_before_and_leaves_a_tombstone() {
     let current = live(3, 5, 30);
     for matches in [None, Some(current.id())] {
         let mut led = Led::planned(remove(matches), &current.row(), &store_row());
-        let body = EntryBody { birth: Birth::At(at(BIRTH)), content: None };
-        let batch = batch_of(rev(4, OURS), &body, Condition::At(current.revision()));
+        let body = EntryBody { birth: Birth::At(at(BIRTH)), content: None, pinned: false };
+        let mut batch = batch_of(rev(4, OURS), &body, Condition::At(current.revision()));
+        // V-16: it is purged 30 days later.
+        let (key, body) = (review_key(UtcHour(30 * 24 + 1)), RowBody::Review);
+        batch.writes.push(Write::Put { key, revision: rev(4, OURS), body });
         assert_eq!(*led.batch(), batch);
         led.committed(500);
         assert_eq!(led.answer(), Ok(current.state()));

@@ -1,7 +1,9 @@
 //! The calls of Open Cloud.
 
 use serde_json::{Map, Value, json};
-use steadfast_core::key::KeyScope::{EntryCreate, EntryDelete, EntryRead, EntryUpdate};
+use steadfast_core::key::KeyScope::{
+    EntryCreate, EntryDelete, EntryRead, EntryUpdate, RevisionRead,
+};
 
 use super::super::parameters::Parameter as P;
 use super::super::responses::{self, ENTRY_HEADERS, json_answer, no_content};
@@ -10,7 +12,8 @@ use super::{Operation, body, operation_id};
 use crate::route::Route;
 
 /// What names an entry of v1.
-const V1_ENTRY: [P; 5] = [P::Universe, P::DatastoreName, P::QueryScope, P::AllScopes, P::EntryKey];
+pub(super) const V1_ENTRY: [P; 5] =
+    [P::Universe, P::DatastoreName, P::QueryScope, P::AllScopes, P::EntryKey];
 
 const WRITE_REFUSALS: &[u16] = &[400, 403, 404, 429, 500, 502, 504];
 
@@ -26,6 +29,18 @@ pub(super) fn v1_get() -> Operation {
         success: (200, value),
         refusals: &[400, 403, 404, 429, 500, 502],
         others: Vec::new(),
+    }
+}
+
+pub(super) fn v1_version() -> Operation {
+    Operation {
+        summary: "Get a version of an entry",
+        description: "Answers the value as it was written. A version that is not there is refused \
+            with 404, as is one that is a deletion."
+            .into(),
+        scopes: &[&[RevisionRead]],
+        parameters: [&V1_ENTRY[..], &[P::VersionId]].concat(),
+        ..v1_get()
     }
 }
 
@@ -103,20 +118,20 @@ pub(super) fn v2_create(is_scoped: bool, sizes: Sizes<'_>) -> Operation {
     }
     Operation {
         summary: "Create an entry",
-        description: "Refused with 400 if the entry exists. The first entry of a data store also \
+        description: "Refused with 400 if the entry exists, with 404 if the data store is deleted. The first entry of a data store also \
             needs `universe-datastores.control:create`."
             .into(),
         scopes: &[&[EntryCreate]],
         parameters: vec![P::Universe, P::Store, P::Id],
         body: Some(entry_body(sizes)),
         success: (200, made),
-        refusals: &[400, 403, 429, 500, 502, 504],
+        refusals: &[400, 403, 404, 429, 500, 502, 504],
         others: Vec::new(),
     }
 }
 
 pub(super) fn v2_get() -> Operation {
-    // `…:listRevisions` and the like are calls of their own, not entries.
+    // `…:increment` and the like are calls of their own, not entries.
     let not_found = ("404".into(), reference("responses", "NoEntryOrCall"));
     Operation {
         summary: "Get an entry",
@@ -199,5 +214,8 @@ fn links(is_scoped: bool) -> Value {
         let id = operation_id(route, is_scoped);
         (id.clone(), json!({"operationId": id, "parameters": parameters}))
     };
-    [Route::V2Get, Route::V2Update, Route::V2Delete].into_iter().map(link).collect()
+    [Route::V2Get, Route::V2Update, Route::V2Delete, Route::V2Revisions]
+        .into_iter()
+        .map(link)
+        .collect()
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use steadfast::core::key::{ApiKey, KeyScope, Only};
-use steadfast::core::platform::{Permit, Remove, Request, Set, When};
-use steadfast::core::row::{Birth, RowBody};
+use steadfast::core::platform::{History, Permit, Remove, Request, Set, When};
+use steadfast::core::row::{
+    Birth, EntryBody, OrderedBody, Reviewed, RowBody, StoreBody, UniverseBody,
+};
 use steadfast::core::{
     ApiKeyId, Batch, Content, EntryId, EntryKey, JsonText, Metadata, Outcome, Revision, Rng,
-    RowKey, Scope, StoreId, StoreName, Timestamp, UniverseId, UserId, Write, WriteId,
+    RowKey, Scope, StoreId, StoreName, Timestamp, UniverseId, UserId, UtcHour, Write, WriteId,
 };
 use steadfast::storage::{Backend, wait};
 use steadfast::{Options, Steadfast};
@@ -107,6 +109,75 @@ fn put_api_keys(backend: &RedbBackend) {
     }
 }
 
+fn put(backend: &RedbBackend, key: RowKey, counter: u64, body: RowBody) {
+    let revision = Revision { counter, tag: counter * 3 };
+    let batch = Batch { conditions: Vec::new(), writes: vec![Write::Put { key, revision, body }] };
+    let outcome = wait(|done| backend.commit(batch, done)).unwrap();
+    assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+}
+
+/// The rows of the families that are written by row here, so that what is in them does not depend
+/// on how requests are planned.
+fn put_other_families(backend: &RedbBackend) {
+    for (universe, count) in [(1, 3), (u64::MAX, 0)] {
+        let earlier_snapshots =
+            (0..count).map(|day| Timestamp::from_unix_seconds(START - 86_400 * day)).collect();
+        let body = RowBody::Universe(UniverseBody { earlier_snapshots });
+        put(backend, RowKey::Universe(UniverseId(universe)), 4, body);
+    }
+    for (store, history, is_deleted) in [
+        ("Thinned", Some(History::Thinned), false),
+        ("Hourly", Some(History::Hourly), false),
+        ("Every", Some(History::Every), false),
+        ("Deleted", None, true),
+    ] {
+        let deleted = is_deleted.then_some(Birth::ThisWrite);
+        let body = RowBody::Store(StoreBody { deleted, history, ..StoreBody::NEW });
+        put(backend, RowKey::Store(entry(7, store, "", "").store), 2, body);
+    }
+    let content = |size| Content {
+        value: JsonText::trusted(digits(5, size)),
+        user_ids: vec![UserId::Number(7)],
+        metadata: Metadata::trusted("{}"),
+    };
+    for (counter, size) in [(1, 10), (2, 3_000)] {
+        let id = entry(7, "Thinned", "global", "pinned");
+        let content = Some(Arc::new(content(size)));
+        let body = EntryBody { birth: Birth::ThisWrite, content, pinned: true };
+        put(
+            backend,
+            RowKey::Revision(id.clone(), counter),
+            counter,
+            RowBody::Revision(body.clone()),
+        );
+        put(backend, RowKey::Entry(id), counter, RowBody::Entry(body));
+    }
+    for (store, scope, key, counter, value) in [
+        ("Wins", "global", "Player_1", 1, Some(10)),
+        ("Wins", "global", "zero\0inside", 1, Some(10)),
+        ("Wins", "global", "\u{1f600}", 1, Some(i64::MAX)),
+        ("Wins", "global", "lowest", 1, Some(i64::MIN)),
+        ("Wins", "global", "moved", 1, Some(3)),
+        ("Wins", "global", "moved", 2, Some(-3)),
+        ("Wins", "global", "removed", 1, Some(5)),
+        ("Wins", "global", "removed", 2, None),
+        ("Wins", "global\0", "Player_1", 1, Some(0)),
+        // An ordered data store of the same name is another one (K-13).
+        ("PlayerData", "global", "Player_1", 1, Some(1)),
+    ] {
+        let key = RowKey::Ordered(entry(1, store, scope, key));
+        put(backend, key, counter, RowBody::Ordered(OrderedBody { value }));
+    }
+    let removed = entry(1, "Wins", "global", "removed");
+    for (hour, reviewed) in [
+        (491_000, Reviewed::Ordered(removed)),
+        (491_001, Reviewed::Entry(entry(1, "PlayerData", "global", "history"))),
+        (491_000, Reviewed::Entry(entry(1, "PlayerData", "global", "zero\0inside"))),
+    ] {
+        put(backend, RowKey::Review(UtcHour(hour), reviewed), 1, RowBody::Review);
+    }
+}
+
 /// Writes the store into a new directory and closes it.
 pub(crate) async fn fill(dir: &Path) {
     let seconds = Arc::new(AtomicI64::new(START));
@@ -162,5 +233,6 @@ pub(crate) async fn fill(dir: &Path) {
     filler.set(&revived, "[1, 2]", &users[2..], "{}").await;
     filler.remove(&revived).await;
     filler.set(&revived, "-0.1e+5", &[], metadata).await;
+    put_other_families(&backend);
     filler.db.clone().close().unwrap();
 }

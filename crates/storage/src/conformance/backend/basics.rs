@@ -3,10 +3,10 @@
 use std::sync::{Arc, mpsc};
 
 use steadfast_core::batch::BatchError;
-use steadfast_core::row::{Birth, StoreBody};
+use steadfast_core::row::{Reviewed, Span, StoreBody};
 use steadfast_core::{
-    ApiKeyId, Batch, Condition, Found, Limits, Outcome, Refusal, Revision, RowBody, RowKey,
-    RowRange, Timestamp, UniverseId, Write,
+    ApiKeyId, Batch, BoardId, Condition, Found, Limits, Order, Outcome, Refusal, Revision, RowBody,
+    RowKey, RowRange, Timestamp, UniverseId, UtcHour, Write,
 };
 
 use super::cases::value;
@@ -34,13 +34,23 @@ pub fn a_new_backend_is_empty_and_has_a_clock<H: BackendHarness>() {
         RowKey::Entry(id.clone()),
         RowKey::Revision(id.clone(), 1),
         RowKey::ApiKey(ApiKeyId(1)),
+        RowKey::Universe(id.store.universe),
+        RowKey::Ordered(id.clone()),
+        RowKey::Review(UtcHour(1), Reviewed::Entry(id.clone())),
     ];
     assert_eq!(read(&backend, &keys), vec![Found::Absent; keys.len()]);
+    let (store, board, universe) = (id.store.clone(), BoardId::of(&id), UniverseId(1));
+    let (order, min, max, prefix) = (Order::Ascending, i64::MIN, i64::MAX, "".into());
     for range in [
-        RowRange::Stores { universe: UniverseId(1), after: None },
-        RowRange::Entries { store: id.store.clone(), after: None },
-        RowRange::Revisions { entry: id, before: None },
+        RowRange::Stores { universe, prefix, after: None },
+        RowRange::AllStores { after: None },
+        RowRange::Entries { store: store.clone(), span: Span::all(), after: None },
+        RowRange::Revisions { entry: id.clone(), order: Order::Descending, beyond: None },
+        RowRange::Revisions { entry: id, order, beyond: None },
         RowRange::ApiKeys { after: None },
+        RowRange::Board { board, order, min, max, beyond: None },
+        RowRange::Ordered { store, after: None },
+        RowRange::Reviews { through: UtcHour(u32::MAX), after: None },
     ] {
         let reply = scan(&backend, &range, 10);
         assert!(reply.rows.is_empty() && !reply.more, "{range:?} holds {reply:?}");
@@ -66,7 +76,7 @@ pub fn a_batch_is_checked_before_it_is_written<H: BackendHarness>() {
     let good = write_batch(&id, None, 2);
     let twice = |write: Write| [good.writes.clone(), vec![write]].concat();
     let first = good.writes.first().expect("it writes the entry").clone();
-    let body = RowBody::Store(StoreBody { birth: Birth::ThisWrite });
+    let body = RowBody::Store(StoreBody::NEW);
     let wrong = Write::Put { key: key.clone(), revision: after(None, 2), body };
     let wrong = Batch { writes: vec![wrong], ..good.clone() };
     let conditions = vec![(key.clone(), Condition::Absent), (key.clone(), Condition::Absent)];

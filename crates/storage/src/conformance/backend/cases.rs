@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use steadfast_core::key::{ApiKey, KeyScope, Only};
-use steadfast_core::row::{Birth, EntryBody, StoreBody};
+use steadfast_core::platform::History;
+use steadfast_core::row::{Birth, EntryBody, OrderedBody, Reviewed, StoreBody, UniverseBody};
 use steadfast_core::{
     ApiKeyId, Batch, Condition, Content, EntryId, EntryKey, Found, JsonText, Metadata, Revision,
-    RowBody, RowKey, Scope, StoreId, StoreName, Timestamp, UniverseId, UserId, Write,
+    RowBody, RowKey, Scope, StoreId, StoreName, Timestamp, UniverseId, UserId, UtcHour, Write,
 };
 
 /// One step of a case.
@@ -39,6 +40,13 @@ pub(super) struct KeyPick {
 pub(super) struct ScanPick {
     /// Behind the picked key itself, or from the start.
     pub(super) behind: bool,
+    pub(super) descending: bool,
+    /// What names start with, from the list.
+    pub(super) start: usize,
+    /// Only within the scope of the picked key.
+    pub(super) one_scope: bool,
+    /// The first and the last value, from the list.
+    pub(super) values: (usize, usize),
     pub(super) limit: Limit,
 }
 
@@ -69,6 +77,7 @@ pub(super) struct WritePick {
     tag: u64,
     counter: usize,
     born_before: bool,
+    pinned: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +112,12 @@ const STORES: [(u64, &str); 6] = [
 ];
 const SCOPES: [&str; 5] = ["global", "g", "g\0", "\0", "\u{ff}\u{fe}"];
 const NAMES: [&str; 8] = ["k", "k\0", "k\0\0", "k\u{1}", "kk", "\0", "\u{10ffff}", "k\u{7f}/@~"];
+/// What names may be asked to start with: nothing, whole names, parts of them, and more than any.
+const STARTS: [&str; 10] =
+    ["", "k", "g", "k\0", "\0", "g\0", "\u{10ffff}", "\u{ff}", "s", "kk\u{10ffff}"];
+/// Values of ordered entries: equal ones, neighbours, and both ends.
+const VALUES: [i64; 8] = [0, 1, -1, i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1, 255];
+const HOURS: [u32; 5] = [0, 1, 255, 256, u32::MAX];
 const COUNTERS: [u64; 8] = [1, 2, 3, 255, 256, 65_536, 1 << 40, u64::MAX];
 const KEY_IDS: [u128; 5] = [0, 1, 1 << 64, u128::MAX - 1, u128::MAX];
 /// Bytes of a value: both sides of any threshold an engine may have for storing it elsewhere.
@@ -114,7 +129,10 @@ fn low(bound: usize) -> impl Strategy<Value = usize> {
 }
 
 fn key_pick() -> impl Strategy<Value = KeyPick> {
-    let family = prop_oneof![1 => Just(0_u8), 6 => Just(1), 3 => Just(2), 1 => Just(3)];
+    let family = prop_oneof![
+        1 => Just(0_u8), 6 => Just(1), 3 => Just(2), 1 => Just(3), 1 => Just(4), 5 => Just(5),
+        1 => Just(6), 1 => Just(7),
+    ];
     (family, low(STORES.len()), low(SCOPES.len()), low(NAMES.len()), low(COUNTERS.len())).prop_map(
         |(family, store, scope, name, counter)| KeyPick { family, store, scope, name, counter },
     )
@@ -128,8 +146,16 @@ fn write_pick() -> impl Strategy<Value = WritePick> {
         2 => Just(What::Tombstone),
         2 => Just(What::Delete),
     ];
-    (key_pick(), what, any::<u64>(), 0..COUNTERS.len(), any::<bool>()).prop_map(
-        |(key, what, tag, counter, born_before)| WritePick { key, what, tag, counter, born_before },
+    let flags = (any::<bool>(), any::<bool>());
+    (key_pick(), what, any::<u64>(), 0..COUNTERS.len(), flags).prop_map(
+        |(key, what, tag, counter, (born_before, pinned))| WritePick {
+            key,
+            what,
+            tag,
+            counter,
+            born_before,
+            pinned,
+        },
     )
 }
 
@@ -160,7 +186,18 @@ fn op() -> impl Strategy<Value = Op> {
     });
     let limit =
         prop_oneof![Just(Limit::One), Just(Limit::Two), Just(Limit::Exact), Just(Limit::OneMore)];
-    let scan = (any::<bool>(), limit).prop_map(|(behind, limit)| ScanPick { behind, limit });
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let values = (0..VALUES.len(), 0..VALUES.len());
+    let scan = (flags, low(STARTS.len()), values, limit).prop_map(
+        |((behind, descending, one_scope), start, values, limit)| ScanPick {
+            behind,
+            descending,
+            start,
+            one_scope,
+            values,
+            limit,
+        },
+    );
     prop_oneof![
         12 => commit,
         3 => prop::collection::vec(key_pick(), 0..5).prop_map(Op::Read),
@@ -189,9 +226,42 @@ impl KeyPick {
             0 => RowKey::Store(store),
             1 => RowKey::Entry(entry),
             2 => RowKey::Revision(entry, pick(&COUNTERS, self.counter)),
-            _ => RowKey::ApiKey(ApiKeyId(pick(&KEY_IDS, self.counter % KEY_IDS.len()))),
+            3 => RowKey::ApiKey(ApiKeyId(pick(&KEY_IDS, self.counter % KEY_IDS.len()))),
+            4 => RowKey::Universe(store.universe),
+            5 => RowKey::Ordered(entry),
+            6 => RowKey::Review(self.hour(), Reviewed::Entry(entry)),
+            _ => RowKey::Review(self.hour(), Reviewed::Ordered(entry)),
         }
     }
+
+    fn hour(self) -> UtcHour {
+        UtcHour(pick(&HOURS, self.counter % HOURS.len()))
+    }
+}
+
+/// What names may start with, by its place in the list.
+pub(super) fn start(index: usize) -> Arc<str> {
+    pick(&STARTS, index).into()
+}
+
+/// All of them.
+pub(super) fn starts() -> impl Iterator<Item = Arc<str>> {
+    STARTS.into_iter().map(Arc::from)
+}
+
+/// A value of an ordered entry, by its place in the list.
+pub(super) fn ordered_value(index: usize) -> i64 {
+    pick(&VALUES, index)
+}
+
+/// All of them.
+pub(super) fn ordered_values() -> impl Iterator<Item = i64> {
+    VALUES.into_iter()
+}
+
+/// All hours of reminders.
+pub(super) fn hours() -> impl Iterator<Item = UtcHour> {
+    HOURS.into_iter().map(UtcHour)
 }
 
 /// Every key that may stand in an entry of a store, for scans that start where nothing is.
@@ -282,7 +352,8 @@ fn spoil(batch: &mut Batch, defect: Defect) {
         Defect::WrongFamily => {
             let key = RowKey::Store(stores().next().expect("there is one"));
             batch.writes.retain(|write| *write.key() != key);
-            let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content: None });
+            let body =
+                RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content: None, pinned: false });
             batch.writes.push(Write::Put { key, revision: Revision { counter: 1, tag: 1 }, body });
         }
     }
@@ -299,9 +370,12 @@ impl WritePick {
         let birth = if self.born_before { Birth::At(born_before) } else { Birth::ThisWrite };
         let counter = match &key {
             RowKey::Revision(_, counter) => *counter,
-            RowKey::Store(_) | RowKey::Entry(_) | RowKey::ApiKey(_) => {
-                pick(&COUNTERS, self.counter)
-            }
+            RowKey::Store(_)
+            | RowKey::Entry(_)
+            | RowKey::ApiKey(_)
+            | RowKey::Universe(_)
+            | RowKey::Ordered(_)
+            | RowKey::Review(..) => pick(&COUNTERS, self.counter),
         };
         let revision = Revision { counter, tag: self.tag };
         let content = match (self.what, &*last) {
@@ -309,11 +383,22 @@ impl WritePick {
             (What::Value { size, text }, _) => Some(value(pick(&SIZES, size), text)),
             (What::SameValue | What::Tombstone | What::Delete, _) => None,
         };
-        let body = EntryBody { birth, content: content.clone() };
+        let body = EntryBody { birth, content: content.clone(), pinned: self.pinned };
         let put = |key, body| Write::Put { key, revision, body };
         match key {
-            RowKey::Store(_) => vec![put(key, RowBody::Store(StoreBody { birth }))],
+            RowKey::Store(_) => vec![put(key, RowBody::Store(self.store_body(birth)))],
             RowKey::ApiKey(_) => vec![put(key, RowBody::ApiKey(self.api_key(birth)))],
+            RowKey::Universe(_) => {
+                let ticks = (0..self.tag % 4).map(|n| Timestamp::from_ticks(self.ticks(n)));
+                let body = UniverseBody { earlier_snapshots: ticks.collect() };
+                vec![put(key, RowBody::Universe(body))]
+            }
+            RowKey::Ordered(_) => {
+                let has_value = !matches!(self.what, What::Tombstone);
+                let value = has_value.then(|| pick(&VALUES, self.counter % VALUES.len()));
+                vec![put(key, RowBody::Ordered(OrderedBody { value }))]
+            }
+            RowKey::Review(..) => vec![put(key, RowBody::Review)],
             RowKey::Revision(..) => {
                 *last = content;
                 vec![put(key, RowBody::Revision(body))]
@@ -325,6 +410,20 @@ impl WritePick {
                 vec![put(RowKey::Entry(entry), RowBody::Entry(body)), history]
             }
         }
+    }
+
+    fn ticks(&self, n: u64) -> i64 {
+        i64::try_from(self.tag >> 1).unwrap_or(0).wrapping_add(i64::try_from(n).unwrap_or(0))
+    }
+
+    fn store_body(&self, birth: Birth) -> StoreBody {
+        let deleted = match self.tag % 3 {
+            0 => None,
+            1 => Some(Birth::ThisWrite),
+            _ => Some(Birth::At(Timestamp::from_ticks(77))),
+        };
+        let history = History::ALL.get(self.counter % 4).copied();
+        StoreBody { birth, deleted, history }
     }
 
     fn api_key(&self, birth: Birth) -> ApiKey {

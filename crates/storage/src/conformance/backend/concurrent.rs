@@ -67,7 +67,8 @@ pub fn rows_of_one_batch_appear_together<H: BackendHarness>() {
     });
 }
 
-struct EndOnDrop<'a>(&'a AtomicBool);
+/// Ends the threads that look at it, also when the one that holds it panics.
+pub(super) struct EndOnDrop<'a>(pub(super) &'a AtomicBool);
 
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {

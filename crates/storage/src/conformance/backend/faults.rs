@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use steadfast_core::{
-    Batch, CommitOutcome, EntryId, Found, Outcome, ReadError, Refusal, Revision, RowKey, RowRange,
+    Batch, CommitOutcome, EntryId, Found, Order, Outcome, ReadError, Refusal, Revision, RowKey,
+    RowRange,
 };
 
 use crate::backend::Backend;
@@ -138,11 +139,14 @@ pub fn a_full_store_can_be_read_and_later_written<H: BackendHarness>() {
 pub fn a_failed_read_is_an_error_and_not_absence<H: BackendHarness>() {
     let scene = Scene::<H>::new();
     let (backend, key) = (&scene.backend, RowKey::Entry(scene.id.clone()));
-    backend.plan_reads([true, true]);
+    backend.plan_reads([true, true, true]);
     let reply = ask(|done| backend.read(vec![key.clone()], done));
     assert!(matches!(reply, Err(ReadError::Unavailable { .. })), "{reply:?}");
-    let range = RowRange::Revisions { entry: scene.id.clone(), before: None };
-    let reply = ask(|done| backend.scan(range, 10, done));
+    let range =
+        RowRange::Revisions { entry: scene.id.clone(), order: Order::Descending, beyond: None };
+    let reply = ask(|done| backend.scan(range.clone(), 10, done));
+    assert!(matches!(reply, Err(ReadError::Unavailable { .. })), "{reply:?}");
+    let reply = ask(|done| backend.heads(range, 10, true, done));
     assert!(matches!(reply, Err(ReadError::Unavailable { .. })), "{reply:?}");
     assert_eq!(read_one(backend, &key).revision(), scene.base);
     scene.check(&[1]);

@@ -4,10 +4,15 @@
 use std::cmp::Ordering;
 
 use steadfast_core::batch::BatchError;
-use steadfast_core::row::{Birth, EntryBody, ScanReply, StoreBody};
-use steadfast_core::{
-    Batch, Condition, EntryId, Found, Row, RowBody, RowKey, RowRange, StoreId, Timestamp, Write,
+use steadfast_core::row::{
+    Birth, EntryBody, FoundHead, Head, HeadsReply, Reviewed, ScanReply, Span, StoreBody,
 };
+use steadfast_core::{
+    Batch, Condition, EntryId, EntryKey, Found, Order, Row, RowBody, RowKey, RowRange, Scope,
+    StoreId, Timestamp, Write,
+};
+
+use crate::backend::OrderedChange;
 
 /// What a store must hold.
 #[derive(Clone, Debug, Default)]
@@ -66,15 +71,78 @@ impl Model {
     }
 
     pub(super) fn scan(&self, range: &RowRange, limit: usize) -> ScanReply {
-        let mut run: Vec<&Row> = self.rows.iter().filter(|row| is_in(range, &row.key)).collect();
-        run.sort_by(|a, b| compare(&a.key, &b.key));
-        if matches!(range, RowRange::Revisions { .. }) {
+        let mut run: Vec<&Row> = self.rows.iter().filter(|row| is_in(range, row)).collect();
+        let is_board = matches!(range, RowRange::Board { .. });
+        run.sort_by(
+            |a, b| {
+                if is_board { place(a).cmp(&place(b)) } else { compare(&a.key, &b.key) }
+            },
+        );
+        if let RowRange::Revisions { order: Order::Descending, .. }
+        | RowRange::Board { order: Order::Descending, .. } = range
+        {
             run.reverse();
         }
         let more = run.len() > limit;
         run.truncate(limit);
         ScanReply { rows: run.into_iter().cloned().map(Found::Row).collect(), more }
     }
+
+    /// The heads of a run of entries or revisions, from their rows.
+    pub(super) fn heads(&self, range: &RowRange, limit: usize, with_sizes: bool) -> HeadsReply {
+        let ScanReply { rows, more } = self.scan(range, limit);
+        let head = |found: Found| {
+            let Found::Row(row) = found else { panic!("the model has no damage: {found:?}") };
+            let body = row.body.as_entry().expect("only entries and revisions have heads");
+            let size = body.content.as_ref().map(|content| content.value.as_str().len());
+            FoundHead::Head(Head {
+                revision: row.revision,
+                stamped_at: row.stamped_at,
+                created_at: body.birth.time(row.stamped_at),
+                is_tombstone: body.content.is_none(),
+                pinned: body.pinned,
+                value_size: size.filter(|_| with_sizes),
+                key: row.key.clone(),
+            })
+        };
+        HeadsReply { heads: rows.into_iter().map(head).collect(), more }
+    }
+
+    /// What whoever watches ordered data stores must be told of a batch, before it is applied.
+    pub(super) fn changes(&self, batch: &Batch) -> Vec<OrderedChange> {
+        let mut changes = Vec::new();
+        for write in &batch.writes {
+            let RowKey::Ordered(entry) = write.key() else { continue };
+            let before = match self.find(write.key()) {
+                Found::Row(row) => value_of(&row.body),
+                Found::Absent | Found::Corrupt(_) => None,
+            };
+            let after = match write {
+                Write::Put { body, .. } => value_of(body),
+                Write::Delete { .. } => None,
+            };
+            changes.push(OrderedChange { entry: entry.clone(), before, after });
+        }
+        changes
+    }
+}
+
+fn value_of(body: &RowBody) -> Option<i64> {
+    match body {
+        RowBody::Ordered(body) => body.value,
+        RowBody::Store(_)
+        | RowBody::Entry(_)
+        | RowBody::Revision(_)
+        | RowBody::ApiKey(_)
+        | RowBody::Universe(_)
+        | RowBody::Review => None,
+    }
+}
+
+/// Where a row stands on its board.
+fn place(row: &Row) -> Option<(i64, Vec<u8>)> {
+    let RowKey::Ordered(entry) = &row.key else { return None };
+    Some((value_of(&row.body)?, bytes(&entry.key)))
 }
 
 /// What is wrong with a batch, apart from its size.
@@ -105,6 +173,9 @@ fn family_of(key: &RowKey) -> u8 {
         RowKey::Entry(_) => 1,
         RowKey::Revision(..) => 2,
         RowKey::ApiKey(_) => 3,
+        RowKey::Universe(_) => 4,
+        RowKey::Ordered(_) => 5,
+        RowKey::Review(..) => 6,
     }
 }
 
@@ -114,30 +185,72 @@ fn family_of_body(body: &RowBody) -> u8 {
         RowBody::Entry(_) => 1,
         RowBody::Revision(_) => 2,
         RowBody::ApiKey(_) => 3,
+        RowBody::Universe(_) => 4,
+        RowBody::Ordered(_) => 5,
+        RowBody::Review => 6,
     }
 }
 
-fn is_in(range: &RowRange, key: &RowKey) -> bool {
-    match (range, key) {
-        (RowRange::Stores { universe, after }, RowKey::Store(store)) => {
+fn is_in(range: &RowRange, row: &Row) -> bool {
+    match (range, &row.key) {
+        (RowRange::Stores { universe, prefix, after }, RowKey::Store(store)) => {
             let starts = after.as_ref().is_none_or(|after| bytes(&store.name) > bytes(after));
-            store.universe == *universe && starts
+            let is_named = bytes(&store.name).starts_with(prefix.as_bytes());
+            store.universe == *universe && starts && is_named
         }
-        (RowRange::Entries { store, after }, RowKey::Entry(entry)) => {
-            let starts = after.as_ref().is_none_or(|(scope, key)| {
-                let place = bytes(&entry.scope).cmp(&bytes(scope));
-                place.then(bytes(&entry.key).cmp(&bytes(key))) == Ordering::Greater
+        (RowRange::AllStores { after }, key @ RowKey::Store(_)) => {
+            let after = after.clone().map(RowKey::Store);
+            after.is_none_or(|after| compare(key, &after) == Ordering::Greater)
+        }
+        (RowRange::Entries { store, span, after }, RowKey::Entry(entry)) => {
+            let is_covered = match span {
+                Span::Scopes(start) => bytes(&entry.scope).starts_with(start.as_bytes()),
+                Span::Keys(scope, start) => {
+                    bytes(&entry.scope) == bytes(scope)
+                        && bytes(&entry.key).starts_with(start.as_bytes())
+                }
+            };
+            entry.store == *store && is_covered && is_behind(entry, after.as_ref())
+        }
+        (RowRange::Ordered { store, after }, RowKey::Ordered(entry)) => {
+            entry.store == *store && is_behind(entry, after.as_ref())
+        }
+        (RowRange::Revisions { entry, order, beyond }, RowKey::Revision(of, counter)) => {
+            let is_beyond = beyond.is_none_or(|beyond| match order {
+                Order::Ascending => *counter > beyond,
+                Order::Descending => *counter < beyond,
             });
-            entry.store == *store && starts
-        }
-        (RowRange::Revisions { entry, before }, RowKey::Revision(of, counter)) => {
-            of == entry && before.is_none_or(|before| *counter < before)
+            of == entry && is_beyond
         }
         (RowRange::ApiKeys { after }, RowKey::ApiKey(id)) => {
             after.is_none_or(|after| id.0 > after.0)
         }
+        (RowRange::Board { board, order, min, max, beyond }, RowKey::Ordered(entry)) => {
+            let Some(place) = place(row) else { return false };
+            let is_beyond = beyond.as_ref().is_none_or(|(value, key)| {
+                let ordering = place.cmp(&(*value, bytes(key)));
+                match order {
+                    Order::Ascending => ordering == Ordering::Greater,
+                    Order::Descending => ordering == Ordering::Less,
+                }
+            });
+            let is_within = *min <= place.0 && place.0 <= *max;
+            entry.store == board.store && entry.scope == board.scope && is_within && is_beyond
+        }
+        (RowRange::Reviews { through, after }, key @ RowKey::Review(hour, _)) => {
+            let after = after.clone().map(|(hour, reviewed)| RowKey::Review(hour, reviewed));
+            let starts = after.is_none_or(|after| compare(key, &after) == Ordering::Greater);
+            hour.0 <= through.0 && starts
+        }
         _ => false,
     }
+}
+
+fn is_behind(entry: &EntryId, after: Option<&(Scope, EntryKey)>) -> bool {
+    after.is_none_or(|(scope, key)| {
+        let place = bytes(&entry.scope).cmp(&bytes(scope));
+        place.then(bytes(&entry.key).cmp(&bytes(key))) == Ordering::Greater
+    })
 }
 
 fn bytes(name: &impl ToString) -> Vec<u8> {
@@ -150,9 +263,16 @@ fn compare(a: &RowKey, b: &RowKey) -> Ordering {
     let entry = |id: &EntryId| (store(&id.store), bytes(&id.scope), bytes(&id.key));
     match (a, b) {
         (RowKey::Store(a), RowKey::Store(b)) => store(a).cmp(&store(b)),
-        (RowKey::Entry(a), RowKey::Entry(b)) => entry(a).cmp(&entry(b)),
+        (RowKey::Entry(a), RowKey::Entry(b)) | (RowKey::Ordered(a), RowKey::Ordered(b)) => {
+            entry(a).cmp(&entry(b))
+        }
         (RowKey::Revision(a, x), RowKey::Revision(b, y)) => (entry(a), x).cmp(&(entry(b), y)),
         (RowKey::ApiKey(a), RowKey::ApiKey(b)) => a.0.cmp(&b.0),
+        (RowKey::Universe(a), RowKey::Universe(b)) => a.0.cmp(&b.0),
+        (RowKey::Review(x, a), RowKey::Review(y, b)) => {
+            let kind = |of: &Reviewed| matches!(of, Reviewed::Ordered(_));
+            (x.0, kind(a), entry(a.entry())).cmp(&(y.0, kind(b), entry(b.entry())))
+        }
         _ => family_of(a).cmp(&family_of(b)),
     }
 }
@@ -164,17 +284,26 @@ pub(super) fn settled(found: Found) -> Found {
     let stamped_at = row.stamped_at;
     let settle = |birth: Birth| Birth::At(birth.time(stamped_at));
     row.body = match row.body {
-        RowBody::Store(body) => RowBody::Store(StoreBody { birth: settle(body.birth) }),
-        RowBody::Entry(body) => {
-            RowBody::Entry(EntryBody { birth: settle(body.birth), content: body.content })
-        }
-        RowBody::Revision(body) => {
-            RowBody::Revision(EntryBody { birth: settle(body.birth), content: body.content })
-        }
+        RowBody::Store(body) => RowBody::Store(StoreBody {
+            birth: settle(body.birth),
+            deleted: body.deleted.map(settle),
+            history: body.history,
+        }),
+        RowBody::Entry(body) => RowBody::Entry(EntryBody {
+            birth: settle(body.birth),
+            content: body.content,
+            pinned: body.pinned,
+        }),
+        RowBody::Revision(body) => RowBody::Revision(EntryBody {
+            birth: settle(body.birth),
+            content: body.content,
+            pinned: body.pinned,
+        }),
         RowBody::ApiKey(mut key) => {
             key.birth = settle(key.birth);
             RowBody::ApiKey(key)
         }
+        body @ (RowBody::Universe(_) | RowBody::Ordered(_) | RowBody::Review) => body,
     };
     Found::Row(row)
 }

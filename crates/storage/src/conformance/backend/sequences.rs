@@ -1,13 +1,20 @@
 //! Sequences of operations, compared with the naive model step by step.
 
-use steadfast_core::{EntryId, Found, Outcome, Refusal, RowKey, RowRange, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::cases::{self, Limit, Op};
+use steadfast_core::row::{Reviewed, Span};
+use steadfast_core::{
+    BoardId, EntryId, EntryKey, Found, Order, Outcome, Refusal, RowKey, RowRange, StoreId,
+    Timestamp, UtcHour,
+};
+
+use super::cases::{self, Limit, Op, ScanPick};
 use super::model::{Expected, Model, settled};
 use crate::backend::Backend;
 use crate::conformance::BackendHarness;
 use crate::conformance::explore::explore;
-use crate::conformance::samples::{ask, commit, read, scan};
+use crate::conformance::samples::{ask, commit, heads, read, scan};
 
 /// Cases of one run.
 const CASES: u32 = 48;
@@ -71,7 +78,7 @@ fn step(backend: &dyn Backend, model: &mut Model, named: &mut Vec<RowKey>, op: &
             check_rows(backend, model, &keys);
         }
         Op::Scan(pick, how) => {
-            let range = range_of(pick.key(), how.behind);
+            let range = range_of(pick.key(), how);
             let count = model.scan(&range, usize::MAX).rows.len();
             let limit = match how.limit {
                 Limit::One => 1,
@@ -86,20 +93,46 @@ fn step(backend: &dyn Backend, model: &mut Model, named: &mut Vec<RowKey>, op: &
     }
 }
 
-/// The range of a key's family and parents, from its start or behind the key.
-fn range_of(key: RowKey, behind: bool) -> RowRange {
+/// A range of a key's family and parents, from its start or behind the key.
+fn range_of(key: RowKey, how: &ScanPick) -> RowRange {
+    let order = if how.descending { Order::Descending } else { Order::Ascending };
+    let prefix = cases::start(how.start);
     match key {
-        RowKey::Store(store) => {
-            RowRange::Stores { universe: store.universe, after: behind.then_some(store.name) }
+        RowKey::Store(store) if how.one_scope => {
+            let (universe, name) = (store.universe, store.name);
+            RowRange::Stores { universe, prefix, after: how.behind.then_some(name) }
         }
-        RowKey::Entry(entry) => RowRange::Entries {
-            store: entry.store,
-            after: behind.then_some((entry.scope, entry.key)),
-        },
+        RowKey::Store(store) => RowRange::AllStores { after: how.behind.then_some(store) },
+        RowKey::Entry(entry) => {
+            let span = if how.one_scope {
+                Span::Keys(entry.scope.clone(), prefix)
+            } else {
+                Span::Scopes(prefix)
+            };
+            let after = how.behind.then_some((entry.scope, entry.key));
+            RowRange::Entries { store: entry.store, span, after }
+        }
         RowKey::Revision(entry, counter) => {
-            RowRange::Revisions { entry, before: behind.then_some(counter) }
+            RowRange::Revisions { entry, order, beyond: how.behind.then_some(counter) }
         }
-        RowKey::ApiKey(id) => RowRange::ApiKeys { after: behind.then_some(id) },
+        RowKey::Ordered(entry) if how.one_scope => {
+            let board = BoardId::of(&entry);
+            let (min, max) =
+                (cases::ordered_value(how.values.0), cases::ordered_value(how.values.1));
+            let beyond = how.behind.then_some((max, entry.key));
+            RowRange::Board { board, order, min, max, beyond }
+        }
+        RowKey::Ordered(entry) => {
+            let after = how.behind.then_some((entry.scope, entry.key));
+            RowRange::Ordered { store: entry.store, after }
+        }
+        RowKey::Review(hour, reviewed) => {
+            let through = if how.one_scope { hour } else { UtcHour(256) };
+            RowRange::Reviews { through, after: how.behind.then_some((hour, reviewed)) }
+        }
+        // There is no run of universes: each is asked for by name.
+        RowKey::Universe(universe) => RowRange::Stores { universe, prefix, after: None },
+        RowKey::ApiKey(id) => RowRange::ApiKeys { after: how.behind.then_some(id) },
     }
 }
 
@@ -122,34 +155,44 @@ fn check_scan(backend: &dyn Backend, model: &Model, range: &RowRange, limit: usi
     let rows = |rows: Vec<Found>| rows.into_iter().map(settled).collect::<Vec<_>>();
     assert_eq!(rows(found.rows), rows(wanted.rows), "{range:?}, at most {limit}");
     assert_eq!(found.more, wanted.more, "whether more follow {range:?}, at most {limit}");
+    if let RowRange::Entries { .. } | RowRange::Revisions { .. } = range {
+        for with_sizes in [false, true] {
+            let found = heads(backend, range, limit, with_sizes);
+            assert_eq!(found, model.heads(range, limit, with_sizes), "{range:?}, {limit}");
+        }
+    }
 }
 
 /// Reads everything in every way.
 fn audit(backend: &dyn Backend, model: &Model, named: &[RowKey]) {
     check_rows(backend, model, named);
-    let mut ranges = vec![RowRange::ApiKeys { after: None }];
+    let mut ranges = vec![RowRange::ApiKeys { after: None }, RowRange::AllStores { after: None }];
     ranges.extend(cases::key_ids().map(|id| RowRange::ApiKeys { after: Some(id) }));
+    ranges.extend(cases::stores().map(|store| RowRange::AllStores { after: Some(store) }));
     for store in cases::stores() {
-        let universe = store.universe;
-        ranges.push(RowRange::Stores { universe, after: None });
-        let after = cases::stores().map(|store| Some(store.name));
-        ranges.extend(after.map(|after| RowRange::Stores { universe, after }));
-        ranges.push(RowRange::Entries { store: store.clone(), after: None });
-        if !model.scan(&RowRange::Entries { store: store.clone(), after: None }, 1).rows.is_empty()
-        {
-            let after = cases::entry_starts().map(Some);
-            let store = || store.clone();
-            ranges.extend(after.map(|after| RowRange::Entries { store: store(), after }));
-        }
+        store_ranges(model, &store, &mut ranges);
     }
     let mut histories: Vec<_> = model.keys().into_iter().filter_map(entry_of).collect();
     histories.sort();
     histories.dedup();
     for entry in histories {
-        ranges.push(RowRange::Revisions { entry: entry.clone(), before: None });
-        let before = cases::counters().map(Some);
-        let entry = || entry.clone();
-        ranges.extend(before.map(|before| RowRange::Revisions { entry: entry(), before }));
+        for order in [Order::Ascending, Order::Descending] {
+            let range = |beyond| RowRange::Revisions { entry: entry.clone(), order, beyond };
+            ranges.push(range(None));
+            ranges.extend(cases::counters().map(|counter| range(Some(counter))));
+        }
+    }
+    let mut boards: Vec<_> = model.keys().into_iter().filter_map(board_of).collect();
+    boards.sort();
+    boards.dedup();
+    for board in boards {
+        board_ranges(&board, &mut ranges);
+    }
+    let reviews: Vec<_> = model.keys().into_iter().filter_map(review_of).collect();
+    for through in cases::hours() {
+        ranges.push(RowRange::Reviews { through, after: None });
+        let after = reviews.iter().cloned().map(Some);
+        ranges.extend(after.map(|after| RowRange::Reviews { through, after }));
     }
     for range in &ranges {
         let count = model.scan(range, usize::MAX).rows.len();
@@ -159,9 +202,69 @@ fn audit(backend: &dyn Backend, model: &Model, named: &[RowKey]) {
     }
 }
 
+/// Runs of data stores and of what is in one of them.
+fn store_ranges(model: &Model, store: &StoreId, ranges: &mut Vec<RowRange>) {
+    let universe = store.universe;
+    ranges.extend(cases::starts().map(|prefix| RowRange::Stores { universe, prefix, after: None }));
+    for after in cases::stores() {
+        let (prefix, after) = ("".into(), Some(after.name));
+        ranges.push(RowRange::Stores { universe, prefix, after });
+    }
+    let entries = |span, after| RowRange::Entries { store: store.clone(), span, after };
+    let ordered = |after| RowRange::Ordered { store: store.clone(), after };
+    ranges.extend([entries(Span::all(), None), ordered(None)]);
+    let is_empty = |range| model.scan(&range, 1).rows.is_empty();
+    if !is_empty(ordered(None)) {
+        ranges.extend(cases::entry_starts().map(|after| ordered(Some(after))));
+    }
+    if is_empty(entries(Span::all(), None)) {
+        return;
+    }
+    ranges.extend(cases::entry_starts().map(|after| entries(Span::all(), Some(after))));
+    for start in cases::starts() {
+        ranges.push(entries(Span::Scopes(Arc::clone(&start)), None));
+        let scopes: BTreeSet<_> = cases::entry_starts().map(|(scope, _)| scope).collect();
+        for scope in scopes {
+            let span = || Span::Keys(scope.clone(), Arc::clone(&start));
+            ranges.push(entries(span(), None));
+            // Before the span, within it, and behind it.
+            let after = cases::entry_starts().step_by(7);
+            ranges.extend(after.map(|after| entries(span(), Some(after))));
+        }
+    }
+}
+
+/// Runs of a board: every pair of ends, and every start.
+fn board_ranges(board: &BoardId, ranges: &mut Vec<RowRange>) {
+    for order in [Order::Ascending, Order::Descending] {
+        let range =
+            |min, max, beyond| RowRange::Board { board: board.clone(), order, min, max, beyond };
+        for min in cases::ordered_values() {
+            ranges.extend(cases::ordered_values().map(|max| range(min, max, None)));
+            let names = cases::entry_starts().step_by(3).map(|(_, key)| key);
+            ranges.extend(names.map(|key| range(i64::MIN, i64::MAX, Some((min, key)))));
+        }
+        let key = EntryKey::trusted("k");
+        ranges.push(range(0, 1, Some((i64::MAX, key.clone()))));
+        ranges.push(range(0, 1, Some((i64::MIN, key))));
+    }
+}
+
 fn entry_of(key: RowKey) -> Option<EntryId> {
     match key {
         RowKey::Entry(entry) | RowKey::Revision(entry, _) => Some(entry),
-        RowKey::Store(_) | RowKey::ApiKey(_) => None,
+        RowKey::Store(_)
+        | RowKey::ApiKey(_)
+        | RowKey::Universe(_)
+        | RowKey::Ordered(_)
+        | RowKey::Review(..) => None,
     }
+}
+
+fn board_of(key: RowKey) -> Option<BoardId> {
+    if let RowKey::Ordered(entry) = key { Some(BoardId::of(&entry)) } else { None }
+}
+
+fn review_of(key: RowKey) -> Option<(UtcHour, Reviewed)> {
+    if let RowKey::Review(hour, reviewed) = key { Some((hour, reviewed)) } else { None }
 }

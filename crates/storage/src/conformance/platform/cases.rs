@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use steadfast_core::platform::{
-    EntryState, Get, Increment, Permit, Remove, Request, RevisionId, Set, When, Which,
+    EntryState, Get, Increment, Permit, Remove, Request, Restore, RevisionId, Set, When, Which,
 };
 use steadfast_core::{Content, EntryId, JsonText, Metadata, Timestamp, UserId};
 
@@ -35,6 +35,12 @@ pub(super) enum Op {
     Remove {
         entry: usize,
         matches: Option<IdPick>,
+    },
+    Restore {
+        entry: usize,
+        revision: IdPick,
+        matches: Option<IdPick>,
+        permit: u8,
     },
     Reopen,
 }
@@ -133,6 +139,9 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(entry, content, by, permit)| Op::Increment { entry, content, by, permit }),
         3 => (entry_pick(), prop::option::of(id_pick()))
             .prop_map(|(entry, matches)| Op::Remove { entry, matches }),
+        3 => (entry_pick(), id_pick(), prop::option::weighted(0.3, id_pick()), permit()).prop_map(
+            |(entry, revision, matches, permit)| Op::Restore { entry, revision, matches, permit }
+        ),
         1 => Just(Op::Reopen),
     ]
 }
@@ -192,6 +201,13 @@ pub(super) fn request_of(
             let entry = entry(*index);
             let matches = matches.map(|pick| id(pick, &entry, model));
             Request::Remove(Remove { entry, matches, write_id })
+        }
+        Op::Restore { entry: index, revision, matches, permit } => {
+            let entry = entry(*index);
+            let revision = id(*revision, &entry, model);
+            let matches = matches.map(|pick| id(pick, &entry, model));
+            let permit = permit_of(*permit, all_permits);
+            Request::Restore(Restore { entry, revision, matches, permit, write_id })
         }
     })
 }

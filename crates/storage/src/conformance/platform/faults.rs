@@ -228,6 +228,7 @@ pub fn a_write_that_stays_unknown_is_said_to_be<H: PlatformHarness>() {
 /// Nobody may take a store that does not answer for an empty one, nor write over it.
 pub fn a_failed_read_is_an_error_and_not_absence<H: PlatformHarness>() {
     let Some(mut scene) = Scene::<H>::new() else { return };
+    execute(&*scene.platform, scene.set(2)).expect("nothing fails here");
     let time = Which::At(scene.first.updated_at);
     let revision = Which::Revision(scene.first.revision_id());
     for which in [Which::Current, revision, time.clone()] {
@@ -241,11 +242,11 @@ pub fn a_failed_read_is_an_error_and_not_absence<H: PlatformHarness>() {
     let answer = scene.with(&[], &reads, request);
     check_kind(&answer, ErrorKind::Unavailable);
     for when in [When::Missing, When::Always] {
-        let request = set(&scene.id, 2, when);
+        let request = set(&scene.id, 3, when);
         let answer = scene.with(&[], &[true; MANY], request);
         check_kind(&answer, ErrorKind::Unavailable);
     }
-    scene.check(&[1]);
+    scene.check(&[1, 2]);
 }
 
 /// Every state that was acknowledged, deletions included, and the next write counts on.

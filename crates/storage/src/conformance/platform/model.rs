@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use steadfast_core::key::KeyScope;
 use steadfast_core::platform::{
-    EntryState, Get, Increment, Permit, PlatformError, Remove, Request, RevisionId, Set, When,
-    Which,
+    EntryState, Get, Increment, Permit, PlatformError, Remove, Request, Restore, RevisionId, Set,
+    When, Which,
 };
 use steadfast_core::{Content, EntryId, JsonText, StoreId, Timestamp};
 
@@ -64,6 +64,7 @@ impl Model {
             Request::Set(set) => self.set(set),
             Request::Increment(increment) => self.increment(increment),
             Request::Remove(remove) => self.remove(remove),
+            Request::Restore(restore) => self.restore(restore),
         };
         answer.unwrap_or_else(Wanted::Error)
     }
@@ -159,6 +160,23 @@ impl Model {
             check_id(id, last)?;
         }
         Ok(Wanted::Deleted(last.clone()))
+    }
+
+    /// V-27.
+    fn restore(&self, restore: &Restore) -> Result<Wanted, PlatformError> {
+        let states = self.states(&restore.entry);
+        let last = states.last().ok_or_else(|| self.missing(&restore.entry))?;
+        let source = states.iter().find(|state| state.revision_id() == restore.revision);
+        let content = source.and_then(|state| state.content.clone());
+        let content = content
+            .ok_or_else(|| PlatformError::RevisionNotFound { entry: restore.entry.clone() })?;
+        if let Some(scope) = self.denied(&restore.entry, &When::Always, restore.permit) {
+            return Err(PlatformError::Denied { scope });
+        }
+        if let Some(id) = &restore.matches {
+            check_id(id, last)?;
+        }
+        Ok(Wanted::Written(content))
     }
 }
 

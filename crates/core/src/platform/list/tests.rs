@@ -1,0 +1,6 @@
+//! Facts about listings.
+
+mod entries;
+mod revisions;
+mod stores;
+mod support;
