@@ -1,7 +1,8 @@
-//! Wire types, paths and error bodies of the Open Cloud HTTP API.
+//! Wire types, paths and error bodies of the Open Cloud HTTP API, and a client of it.
 //!
 //! Bytes of a request become checked values here, and states of the store become bytes. Nothing is
-//! decided and nothing is sent: the server and, later, the client do that.
+//! decided and nothing is sent: the server does that, and `client`, which is there with the feature
+//! of its name.
 //!
 //! Read the modules in this order: how text is decoded ([`query`], [`path`], [`time`], [`filter`]),
 //! where lists go on ([`cursor`]), what the two generations of the API carry ([`v1`], [`v2`],
@@ -28,6 +29,9 @@ pub mod write_id;
 
 pub mod error;
 pub mod mapping;
+
+#[cfg(feature = "client")]
+pub mod client;
 
 pub use error::{ErrorReply, V1Code, V1Error, V2Code, V2Error};
 pub use path::{Endpoint, EntrySegment, PathError, Reading, Verb};

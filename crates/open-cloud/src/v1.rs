@@ -124,7 +124,7 @@ pub fn entry_headers(state: &EntryState, content: &Content) -> Vec<(&'static str
     ]
 }
 
-fn user_ids_header(user_ids: &[UserId]) -> String {
+pub(crate) fn user_ids_header(user_ids: &[UserId]) -> String {
     let items = user_ids.iter().map(|id| match id {
         UserId::Number(number) => number.to_string(),
         UserId::Text(text) => ascii_json(&quoted(text)),
@@ -187,7 +187,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// JSON with everything but printable ASCII escaped. Other characters stand only in its strings.
-fn ascii_json(json: &str) -> String {
+pub(crate) fn ascii_json(json: &str) -> String {
     let mut ascii = String::with_capacity(json.len());
     for letter in json.chars() {
         if matches!(letter, ' '..='~') {

@@ -30,15 +30,22 @@
 //! ```
 //!
 //! No runtime is needed: every future here completes from threads that the library owns.
+//!
+//! With the feature `open-cloud`, `connect` reaches the data stores of a running server, and
+//! `open_cloud::Config::live` those of the live service.
 
 #![forbid(unsafe_code)]
 
 mod answer;
+#[cfg(feature = "open-cloud")]
+mod connect;
 mod engine;
 mod keys;
 mod steadfast;
 mod sweeper;
 
+#[cfg(feature = "open-cloud")]
+pub use connect::connect;
 pub use engine::{OpenError, Options, Stopped};
 pub use keys::{ApiKeys, KeyError, NewKey, SECRET_SIZE_MIN};
 pub use steadfast::Steadfast;
@@ -46,5 +53,8 @@ pub use steadfast_storage_redb::{BackupError, Manifest, Observer, Progress, Stag
 
 /// The names of the data model: values, ids, requests and errors.
 pub use steadfast_core as core;
+/// The client: its settings, and the budget that it keeps to.
+#[cfg(feature = "open-cloud")]
+pub use steadfast_open_cloud::client as open_cloud;
 /// The storage traits, for backends of one's own.
 pub use steadfast_storage as storage;

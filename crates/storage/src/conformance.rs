@@ -98,6 +98,12 @@ pub trait PlatformHarness {
     fn checks_permits(&self) -> bool {
         true
     }
+
+    /// Whether a state of an ordered data store tells which write of its entry it was, and when.
+    /// Open Cloud shows no more than its value.
+    fn tells_ordered_writes(&self) -> bool {
+        true
+    }
 }
 
 /// Makes a module of tests, one for each fact of [`conformance::backend`](crate::conformance::backend),

@@ -182,6 +182,23 @@ pub enum PlatformError {
         /// may be gone after that, if others wrote meanwhile.
         write_id: WriteId,
     },
+    /// A client that may only read was asked to write. Nothing was sent.
+    #[error("this client may only read: it was not told that it may write")]
+    ReadOnly,
+    /// The service behind a client has no call for it. Nothing was sent.
+    #[error("the service has no call to {what}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// A service over the network refused it, or its client did, for a reason without a variant.
+    #[error("the request was refused: {reason}")]
+    Refused {
+        /// What the caller does now.
+        kind: ErrorKind,
+        /// What the service said, or what the client found wrong.
+        reason: Arc<str>,
+    },
     /// The batch that was planned is one that no store may take: a fault of ours.
     #[error("the planned batch is not valid")]
     Rejected(#[source] BatchError),
@@ -206,12 +223,13 @@ impl PlatformError {
             Self::TimeOutOfRange
             | Self::NotInteger { .. }
             | Self::SumTooLarge { .. }
-            | Self::SumTooSmall { .. } => ErrorKind::Invalid,
+            | Self::SumTooSmall { .. }
+            | Self::Unsupported { .. } => ErrorKind::Invalid,
             Self::Exists { .. }
             | Self::OrderedExists { .. }
             | Self::Mismatch { .. }
             | Self::RevisionIsCurrent { .. } => ErrorKind::Conflict,
-            Self::Denied { .. } => ErrorKind::Denied,
+            Self::Denied { .. } | Self::ReadOnly => ErrorKind::Denied,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Busy { .. }
             | Self::Throttled { .. }
@@ -220,6 +238,7 @@ impl PlatformError {
             | Self::StoreFull { .. } => ErrorKind::Exhausted,
             Self::Unavailable { .. } => ErrorKind::Unavailable,
             Self::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
+            Self::Refused { kind, .. } => *kind,
             Self::Rejected(_) => ErrorKind::Internal,
         }
     }
@@ -246,6 +265,9 @@ impl PlatformError {
             Self::StoreFull { .. } => "StorageFull",
             Self::Unavailable { .. } => "StorageUnavailable",
             Self::OutcomeUnknown { .. } => "OutcomeUnknown",
+            Self::ReadOnly => "ReadOnly",
+            Self::Unsupported { .. } => "Unsupported",
+            Self::Refused { .. } => "Refused",
             Self::Rejected(_) => "Internal",
         }
     }

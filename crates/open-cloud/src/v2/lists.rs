@@ -70,16 +70,20 @@ pub fn stores_body(stores: &[StoreInfo], next_page_token: &str) -> String {
     json(&Body { data_stores: stores.iter().map(StoreOutput::of).collect(), next_page_token })
 }
 
-/// A page of entries of a data store. The id is the key; the path has the scope.
+/// A page of entries of a data store. The id is the key; the path has the scope. Of a deleted one
+/// the state is told too, or nobody could tell it from the others (H-34 fills the two only).
 pub fn entries_body(store: &StoreId, entries: &[ListedEntry], next_page_token: &str) -> String {
     #[derive(Serialize)]
     struct Entry<'a> {
         path: String,
         id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        state: Option<&'static str>,
     }
-    let entries = entries.iter().map(|ListedEntry { scope, key, is_deleted: _ }| Entry {
+    let entries = entries.iter().map(|ListedEntry { scope, key, is_deleted }| Entry {
         path: entry_path(store, scope, key),
         id: key.as_str(),
+        state: is_deleted.then(|| state(true)),
     });
     page(entries.collect(), next_page_token)
 }

@@ -41,7 +41,7 @@ pub(super) fn all(sizes: Sizes<'_>) -> Value {
         ("VersionPage", v1_page("versions", &schema("EntryVersion"))),
         ("DataStore", data_store()),
         ("DataStorePage", v2_page("dataStores", &schema("DataStore"))),
-        ("EntryPage", v2_page("dataStoreEntries", &object(&[("path", text()), ("id", text())]))),
+        ("EntryPage", v2_page("dataStoreEntries", &listed_entry())),
         ("RevisionPage", v2_page("dataStoreEntries", &listed_revision())),
         ("Snapshot", snapshot()),
         ("Sum", integer()),
@@ -86,6 +86,12 @@ fn with_optional(mut object: Value, members: &[(&str, Value)]) -> Value {
         properties.extend(members.iter().map(|(name, schema)| ((*name).into(), schema.clone())));
     }
     object
+}
+
+/// Of a deleted entry the state is told too.
+fn listed_entry() -> Value {
+    let entry = object(&[("path", text()), ("id", text())]);
+    with_optional(entry, &[("state", json!({"const": "DELETED"}))])
 }
 
 fn text() -> Value {

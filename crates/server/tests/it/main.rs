@@ -14,6 +14,7 @@ mod admin;
 mod backends;
 mod backups;
 mod client;
+mod client_platform;
 mod faults;
 mod hardening;
 mod http2;

@@ -48,7 +48,7 @@ fn h_34_an_entry_of_a_list_has_its_path_and_its_id() {
         key: EntryKey::trusted("a/b"),
         is_deleted: true,
     };
-    insta::assert_snapshot!(entries_body(&store(), &[entry], ""), @r#"{"dataStoreEntries":[{"path":"universes/7/data-stores/Player Data/scopes/s/1/entries/a/b","id":"a/b"}],"nextPageToken":""}"#);
+    insta::assert_snapshot!(entries_body(&store(), &[entry], ""), @r#"{"dataStoreEntries":[{"path":"universes/7/data-stores/Player Data/scopes/s/1/entries/a/b","id":"a/b","state":"DELETED"}],"nextPageToken":""}"#);
     let empty = r#"{"dataStoreEntries":[],"nextPageToken":""}"#;
     assert_eq!(entries_body(&store(), &[], ""), empty);
 }
