@@ -2,8 +2,7 @@
 //!
 //! One process carries out requests with the executions and lanes of `core` over one embedded
 //! store; 3 to 6 clients use 4 to 12 keys in two data stores and two scopes over a network that
-//! loses, doubles and delays, with deadlines and repeats. Time is spent in rounds: every 45 s
-//! all clients are busy at once for a moment, then nothing happens until the next.
+//! loses, doubles and delays, with deadlines and repeats. Every 45 s all clients are busy at once.
 //!
 //! ```text
 //!   clients ──requests──► network ──► server: lanes, executions ──► store: queue, flush, rows
@@ -21,24 +20,22 @@
 //! - S4: a store that owns its rows reads no old ones, and core relies on it for what it answers
 //!   from a read alone. An older snapshot is given only to unconditional sets, where the commit
 //!   must refuse it. Any other stale read is the planted bug `stale-read-trusted`.
-//! - S6 is the crash within a flush of which nothing is left; P1 and P2 leave all or nothing.
+//! - S6 is the crash within a flush of which nothing is left; P1 and P2 strike between any two
+//!   steps of the server and leave all or nothing of a flush.
 //! - S8: only the last rounds may lie. The power cut follows at the end, the store finds at its
 //!   opening that it stands behind the mark of its last acknowledged commit, says so and stops
 //!   (R10): the run ends there. Clients are then judged by the history up to the cut, the oracle
 //!   checks that nothing stamped before the reported time is gone.
-//! - S10 damages rows of entries and revisions, not those of data stores: that would take half
-//!   of the keys at once.
-//! - P1 and P2 strike between any two steps of the server. P2 takes longer.
+//! - S10 damages rows of entries and revisions, not those of data stores, which hold half of all.
 //!
 //! Not here: S11 to S14 and S16 (one embedded store has no failover, transactions, connections
-//! or second process), S15 and O3 (one configuration), S18 (every revision is kept), P6 (no
-//! memory limit is modelled), P7 (one version), P9 (no callbacks run in the server), T1, T3 and T4 (the
-//! platform keeps no time but stamps, which T2 covers), T5 (the platform has no timers),
-//! N6 to N8 (with one server they are N1 and N2), N9 to N11 and H1 to H11 (no wire).
+//! or second process), S15 and O3 (one configuration), S18 (every revision is kept; `data` has it),
+//! P6 (no memory limit), P7 (one version), P9 (no callbacks in the server), T1, T3 and T4 (only
+//! stamps are kept, which T2 covers), T5 (no timers), N6 to N8 (with one server they are N1 and
+//! N2), N9 to N11 and H1 to H11 (no wire).
 //!
-//! What a repeated write may do follows [`Repeats`]: `core` documents that it recognises one while
-//! it is the entry's last, or names a revision. The client here takes a refusal for certain only
-//! if every copy of the request was refused. Knob `judge.strict_repeats` demands more.
+//! What a repeated write may do follows [`Repeats`]. The client here takes a refusal for certain
+//! only if every copy of the request was refused. Knob `judge.strict_repeats` demands more.
 
 mod clients;
 mod oracle;

@@ -357,6 +357,15 @@ fn path(name: &str, description: &str, schema: &Value) -> Value {
 }
 
 fn query(name: &str, description: &str, required: bool, schema: &Value) -> Value {
+    let is_text = schema.get("type").is_some_and(|kind| kind == "string")
+        && schema.get("format").is_none()
+        && schema.get("enum").is_none();
+    // Blank stands for left out (client rule 10), which is no number, flag, time or choice.
+    let schema = if required || is_text {
+        schema.clone()
+    } else {
+        json!({"anyOf": [schema, {"type": "string", "maxLength": 0}]})
+    };
     json!({
         "name": name,
         "in": "query",
