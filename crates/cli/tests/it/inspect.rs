@@ -53,6 +53,7 @@ fn a_whole_directory_is_healthy_and_can_be_copied() {
     data stores      1
     entries          11
     revisions        11
+    ordered entries  0
     API keys         1
     orphaned values  0
     damaged          none
@@ -66,6 +67,7 @@ fn a_whole_directory_is_healthy_and_can_be_copied() {
     data stores             1
     entries                 11
     revisions               11
+    ordered entries         0
     API keys                1
     still damaged           none
     recovered as revisions  none
