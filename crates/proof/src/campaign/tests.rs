@@ -87,6 +87,15 @@ fn a_write_that_its_own_late_copy_refused_counts_once() {
     }
 }
 
+/// A list read a revision, a sweep took it with what superseded it, and the next read of the list
+/// judged it by a younger one.
+#[test]
+fn a_revision_that_a_sweep_took_meanwhile_is_not_listed_once_more() {
+    let faults = Faults::drawing(Plan::new(data::NAME, 15_349), Swarm::default());
+    let report = data::simulate(Setup::with_faults(faults), Judges::ALL);
+    assert_eq!(report.failure_text(), None);
+}
+
 #[test]
 fn an_unknown_bug_is_an_error() {
     for scenario in [platform::NAME, data::NAME] {

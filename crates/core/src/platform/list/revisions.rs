@@ -180,10 +180,16 @@ impl RevisionListing {
         if reply.more { Ok(self.go_on(walk)) } else { walk.finish() }
     }
 
-    fn go_on(&mut self, walk: Walk) -> Step<RevisionPage> {
+    fn go_on(&mut self, mut walk: Walk) -> Step<RevisionPage> {
         // The one behind the last of an ascending page judges it.
         let judge = usize::from(self.request.order == Order::Ascending);
-        let wanted = read_size(self.request.page_size, walk.items.len(), walk.left_out) + judge;
+        let mut wanted = read_size(self.request.page_size, walk.items.len(), walk.left_out) + judge;
+        // One that still waits is read again with the one that judges it: a sweep in between may
+        // take it and what stands behind it, and it would be judged by the wrong one.
+        if let Some(waiting) = walk.waiting.take() {
+            walk.position = waiting.revision.before().or(Some(0));
+            wanted += 1;
+        }
         let step = walk.heads(self.request.order, walk.position, wanted);
         self.phase = Phase::Walking(walk);
         step

@@ -40,15 +40,7 @@ impl Oracle {
                     log.presence(index, seq, span.began.now, &rule) != Presence::Gone
                 })
             };
-            // An ascending list judges the last head of a read by the first one of the next read. If
-            // a sweep takes both and what stands between in the meantime, it shows the older one.
-            let is_swept =
-                log.version(index).and_then(|version| version.gone).is_some_and(|gone| {
-                    span.began.seq < gone
-                        && gone <= span.ended.seq
-                        && request.order == Order::Ascending
-                });
-            ensure(log.is_damaged || is_swept || span.seqs().any(is_there), || {
+            ensure(log.is_damaged || span.seqs().any(is_there), || {
                 format!("V-10: it was not there: {item:?}: {:?}", log.version(index))
             })?;
         }
