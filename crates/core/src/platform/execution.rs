@@ -4,13 +4,13 @@
 //! [`REMAINS`](super::REMAINS) after it was superseded, however little is kept of the past, so that
 //! a missing one says nothing: never that the batch was not written.
 
-use crate::batch::{CommitOutcome, Refusal};
+use crate::batch::CommitOutcome;
 use crate::id::{EntryId, WriteId};
 use crate::outcome::Outcome;
 use crate::platform::lookup::{Lookup, LookupStep, Wanted};
 use crate::platform::plan::{
     Base, Plan, Planned, StoreBase, Terms, entry_state, expect_row, plan_increment, plan_remove,
-    plan_restore, plan_set, unavailable,
+    plan_restore, plan_set, refusing_rows,
 };
 use crate::platform::{
     Chronicle, EntryState, Get, Increment, Input, Machine, Operation, PlatformError, Remove,
@@ -131,7 +131,7 @@ impl Execution {
     }
 
     fn on_read(&mut self, reply: ReadResult) -> Result<Step, PlatformError> {
-        let reply = reply.map_err(unavailable)?;
+        let reply = reply?;
         self.now = reply.now;
         let mut rows = reply.rows.iter();
         let (entry, store) = (expect_row(rows.next()), expect_row(rows.next()));
@@ -271,7 +271,7 @@ impl Execution {
     /// that is gone or damaged tells nothing. Then the id alone decides, for counting twice is what
     /// nobody could put right.
     fn on_comparing(&mut self, base: Base, reply: ReadResult) -> Result<Step, PlatformError> {
-        let reply = reply.map_err(unavailable)?;
+        let reply = reply?;
         let before = entry_state(expect_row(reply.rows.first())).ok().flatten();
         match &base.entry {
             Some(state) if before.is_none() || self.is_repeat_of(state, before.as_ref()) => {
@@ -333,7 +333,7 @@ impl Execution {
         current: Box<EntryState>,
         reply: ReadResult,
     ) -> Result<Step, PlatformError> {
-        let reply = reply.map_err(unavailable)?;
+        let reply = reply?;
         match entry_state(expect_row(reply.rows.first()))? {
             Some(state) if self.is_repeat_of(&state, None) => Ok(Step::Done(Ok(state))),
             Some(_) | None => Err(PlatformError::Mismatch { current }),
@@ -349,14 +349,7 @@ impl Execution {
     fn on_commit(&mut self, plan: Plan, outcome: CommitOutcome) -> Result<Step, PlatformError> {
         match outcome {
             Outcome::Committed(committed) => Ok(self.succeed(&plan, committed.stamped_at)),
-            Outcome::Refused(Refusal::Conditions(rows)) => self.on_refused(plan, &rows),
-            Outcome::Refused(Refusal::Invalid(error)) => Err(PlatformError::Rejected(error)),
-            Outcome::Refused(Refusal::Exhausted { reason }) => {
-                Err(PlatformError::StoreFull { reason })
-            }
-            Outcome::Refused(Refusal::Unavailable { reason }) => {
-                Err(PlatformError::Unavailable { reason })
-            }
+            Outcome::Refused(refusal) => self.on_refused(plan, &refusing_rows(refusal)?),
             Outcome::Unknown => self.settle(plan),
         }
     }
@@ -391,7 +384,7 @@ impl Execution {
     }
 
     fn on_settling(&mut self, plan: Plan, reply: ReadResult) -> Result<Step, PlatformError> {
-        let reply = reply.map_err(unavailable)?;
+        let reply = reply?;
         let entry = expect_row(reply.rows.first());
         self.decide(plan, entry, reply.rows.get(1))
     }

@@ -4,7 +4,7 @@
 //! whole.
 
 use crate::id::EntryId;
-use crate::platform::plan::{entry_state, expect_row, unavailable};
+use crate::platform::plan::{entry_state, expect_row};
 use crate::platform::{Chronicle, EntryState, PlatformError, RevisionId};
 use crate::row::{FoundHead, Head, HeadsReply, HeadsResult, Order, ReadResult, RowKey, RowRange};
 use crate::time::Timestamp;
@@ -83,7 +83,7 @@ impl Lookup {
 
     /// Takes heads.
     pub(super) fn on_heads(&mut self, reply: HeadsResult) -> Result<LookupStep, PlatformError> {
-        let reply = reply.map_err(unavailable)?;
+        let reply = reply?;
         match &self.wanted {
             Wanted::Revision(id) => {
                 let id = id.clone();
@@ -160,7 +160,7 @@ impl Lookup {
 
     /// Takes the row of the answer, which may have been removed meanwhile.
     pub(super) fn on_row(&self, reply: ReadResult) -> Result<LookupStep, PlatformError> {
-        let reply = reply.map_err(unavailable)?;
+        let reply = reply?;
         let state = entry_state(expect_row(reply.rows.first()))?;
         let revision = self.found.as_ref().map(|head| head.revision);
         Ok(match state {

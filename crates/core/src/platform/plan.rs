@@ -21,16 +21,14 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Batch, Condition, Write};
+use crate::batch::{Batch, Condition, Refusal, Write};
 use crate::id::{EntryId, Revision, WriteId};
 use crate::key::KeyScope;
 use crate::platform::{
     EntryState, Increment, Permit, PlatformError, RETENTION, Remove, Restore, RevisionId, Set,
     Settings, When, deleted_at, is_purged, review_hour,
 };
-use crate::row::{
-    Birth, Content, EntryBody, Found, ReadError, Reviewed, RowBody, RowKey, StoreBody,
-};
+use crate::row::{Birth, Content, EntryBody, Found, Reviewed, RowBody, RowKey, StoreBody};
 use crate::time::{Timestamp, UtcHour};
 
 /// Most revisions that one batch deletes. With the entry's row and two reviews it stays at about
@@ -141,10 +139,13 @@ pub(super) fn as_read(found: &Found) -> Option<Condition> {
     }
 }
 
-/// A failed read, as an answer.
-pub(super) fn unavailable(error: ReadError) -> PlatformError {
-    match error {
-        ReadError::Unavailable { reason } => PlatformError::Unavailable { reason },
+/// The rows of the conditions that refused a batch. Any other refusal is an error.
+pub(super) fn refusing_rows(refusal: Refusal) -> Result<Vec<Found>, PlatformError> {
+    match refusal {
+        Refusal::Conditions(rows) => Ok(rows),
+        Refusal::Invalid(error) => Err(PlatformError::Rejected(error)),
+        Refusal::Exhausted { reason } => Err(PlatformError::StoreFull { reason }),
+        Refusal::Unavailable { reason } => Err(PlatformError::Unavailable { reason }),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::batch::{Batch, Condition, Refusal, Write};
 use crate::id::{EntryId, WriteId};
 use crate::outcome::Outcome;
 use crate::platform::lookup::{HEADS_PER_PAGE, Lookup, LookupStep, Wanted};
-use crate::platform::plan::{BATCH_DELETES_MAX, Base, as_read, expect_row, unavailable};
+use crate::platform::plan::{BATCH_DELETES_MAX, Base, as_read, expect_row, refusing_rows};
 use crate::platform::{
     ATTEMPTS_MAX, Chronicle, EntryState, Input, Machine, Operation, PlatformError, RemoveRevision,
     Rule, SETTLES_MAX, Settings, Step,
@@ -121,7 +121,7 @@ impl Removal {
     }
 
     fn on_read(&mut self, reply: ReadResult) -> Result<Step, PlatformError> {
-        let reply = reply.map_err(unavailable)?;
+        let reply = reply?;
         let mut rows = reply.rows.iter();
         let (entry, store) = (expect_row(rows.next()), expect_row(rows.next()));
         let base = Base::of(entry, Some(store), reply.now)?;
@@ -190,7 +190,7 @@ impl Removal {
         mut target: Box<Target>,
         reply: HeadsResult,
     ) -> Result<Step, PlatformError> {
-        let reply = reply.map_err(unavailable)?;
+        let reply = reply?;
         if target.is_current() {
             // Open point 19: the entry goes on holding it, so nothing below is judged anew. A
             // history without any row is one that nobody could tell from a damaged one.
@@ -222,23 +222,17 @@ impl Removal {
     }
 
     fn on_refused(&mut self, refusal: Refusal) -> Result<Step, PlatformError> {
-        match refusal {
-            Refusal::Conditions(_) if self.attempts + 1 >= ATTEMPTS_MAX => {
-                let (entry, attempts) = (self.request.entry.clone(), ATTEMPTS_MAX);
-                Err(PlatformError::Contended { entry, attempts })
-            }
-            // Somebody wrote meanwhile. The revision may be another one's neighbour now.
-            Refusal::Conditions(_) => {
-                self.attempts += 1;
-                if self.settles == 0 {
-                    self.sent = None;
-                }
-                Ok(self.begin())
-            }
-            Refusal::Invalid(error) => Err(PlatformError::Rejected(error)),
-            Refusal::Exhausted { reason } => Err(PlatformError::StoreFull { reason }),
-            Refusal::Unavailable { reason } => Err(PlatformError::Unavailable { reason }),
+        refusing_rows(refusal)?;
+        // Somebody wrote meanwhile. The revision may be another one's neighbour now.
+        self.attempts += 1;
+        if self.attempts >= ATTEMPTS_MAX {
+            let (entry, attempts) = (self.request.entry.clone(), ATTEMPTS_MAX);
+            return Err(PlatformError::Contended { entry, attempts });
         }
+        if self.settles == 0 {
+            self.sent = None;
+        }
+        Ok(self.begin())
     }
 
     fn is_current(&self) -> PlatformError {

@@ -22,10 +22,10 @@
 
 use std::collections::VecDeque;
 
-use crate::batch::{Batch, CommitOutcome, Condition, Refusal, Write};
+use crate::batch::{Batch, CommitOutcome, Condition, Write};
 use crate::id::{EntryId, Revision, StoreId, WriteId};
 use crate::outcome::Outcome;
-use crate::platform::plan::{as_read, expect_row, unavailable};
+use crate::platform::plan::{as_read, expect_row, refusing_rows};
 use crate::platform::{
     Chronicle, History, Input, Machine, Operation, PlatformError, RETENTION, Rule, Settings, Step,
     deleted_at, is_purged, review_hour,
@@ -187,13 +187,13 @@ impl Machine for Sweep {
     fn on(&mut self, input: Input) -> Step<SweepReport> {
         let next = match (std::mem::replace(&mut self.phase, Phase::Over), input) {
             (Phase::Reviews, Input::Scanned(reply)) => {
-                reply.map_err(unavailable).map(|reply| self.on_reviews(reply))
+                reply.map_err(PlatformError::from).map(|reply| self.on_reviews(reply))
             }
             (Phase::Looking(review, looks), Input::Read(reply)) => {
-                reply.map_err(unavailable).map(|reply| self.on_look(review, looks, &reply))
+                reply.map_err(PlatformError::from).map(|reply| self.on_look(review, looks, &reply))
             }
             (Phase::Entry(mut sweep), Input::Heads(reply)) => {
-                reply.map_err(unavailable).map(|reply| {
+                reply.map_err(PlatformError::from).map(|reply| {
                     self.looked_at += reply.heads.len();
                     let step = sweep.on_heads(reply);
                     self.sweep_entry(sweep, step)
@@ -204,7 +204,7 @@ impl Machine for Sweep {
                 self.on_closed(closing, outcome)
             }
             (Phase::Stores, Input::Scanned(reply)) => {
-                reply.map_err(unavailable).map(|reply| self.on_stores(reply))
+                reply.map_err(PlatformError::from).map(|reply| self.on_stores(reply))
             }
             (Phase::Store(purge), input) => self.on_purge(purge, input),
             (phase, input) => panic!("{phase:?} was given {input:?}"),
@@ -452,12 +452,7 @@ fn end_of(outcome: CommitOutcome) -> Result<End, PlatformError> {
     match outcome {
         Outcome::Committed(_) => Ok(End::Written),
         Outcome::Unknown => Ok(End::Unknown),
-        Outcome::Refused(Refusal::Conditions(_)) => Ok(End::Overtaken),
-        Outcome::Refused(Refusal::Invalid(error)) => Err(PlatformError::Rejected(error)),
-        Outcome::Refused(Refusal::Exhausted { reason }) => Err(PlatformError::StoreFull { reason }),
-        Outcome::Refused(Refusal::Unavailable { reason }) => {
-            Err(PlatformError::Unavailable { reason })
-        }
+        Outcome::Refused(refusal) => refusing_rows(refusal).map(|_| End::Overtaken),
     }
 }
 

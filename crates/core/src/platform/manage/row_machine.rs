@@ -12,9 +12,10 @@
 
 use std::fmt;
 
-use crate::batch::{Batch, CommitOutcome, Condition, Refusal, Write};
+use crate::batch::{Batch, CommitOutcome, Condition, Write};
 use crate::id::{Revision, WriteId};
 use crate::outcome::Outcome;
+use crate::platform::plan::refusing_rows;
 use crate::platform::{ATTEMPTS_MAX, Input, Machine, PlatformError, SETTLES_MAX, Step};
 use crate::row::{Found, ReadResult, Row, RowBody, RowKey};
 use crate::time::Timestamp;
@@ -160,18 +161,12 @@ impl<C: RowChange> RowMachine<C> {
                 let row = Row { key, revision, stamped_at: committed.stamped_at, body };
                 self.succeed(&row)
             }
-            Outcome::Refused(Refusal::Conditions(rows)) => {
+            Outcome::Refused(refusal) => {
+                let rows = refusing_rows(refusal)?;
                 let row = found_row(rows.first())?;
                 // An earlier attempt of this batch may be what refused it.
                 let has_moved = row.map(|row| row.revision) != plan.base;
                 if self.settles > 0 && has_moved { self.decide(plan, row) } else { self.plan(row) }
-            }
-            Outcome::Refused(Refusal::Invalid(error)) => Err(PlatformError::Rejected(error)),
-            Outcome::Refused(Refusal::Exhausted { reason }) => {
-                Err(PlatformError::StoreFull { reason })
-            }
-            Outcome::Refused(Refusal::Unavailable { reason }) => {
-                Err(PlatformError::Unavailable { reason })
             }
             Outcome::Unknown if self.settles >= SETTLES_MAX => Err(self.unknown()),
             Outcome::Unknown => {

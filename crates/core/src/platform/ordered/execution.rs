@@ -13,9 +13,10 @@
 //! The reminder that a removal writes carries the removal's revision, stands for a month at least,
 //! and only a later removal replaces it. So it says what became of one, unless there was a later one.
 
-use crate::batch::{Batch, CommitOutcome, Condition, Refusal, Write};
+use crate::batch::{Batch, CommitOutcome, Condition, Write};
 use crate::id::{EntryId, Revision, WriteId};
 use crate::outcome::Outcome;
+use crate::platform::plan::refusing_rows;
 use crate::platform::{
     ATTEMPTS_MAX, Input, Machine, Operation, OrderedAction, OrderedRequest, OrderedState,
     OrderedWhen, PlatformError, RETENTION, SETTLES_MAX, Settings, Step, review_hour,
@@ -210,7 +211,8 @@ impl OrderedExecution {
     fn on_commit(&mut self, plan: Plan, outcome: CommitOutcome) -> Next {
         match outcome {
             Outcome::Committed(committed) => Ok(self.succeed(&plan, committed.stamped_at)),
-            Outcome::Refused(Refusal::Conditions(rows)) => {
+            Outcome::Refused(refusal) => {
+                let rows = refusing_rows(refusal)?;
                 let row = rows.first().expect("a refusal holds the row of every condition");
                 let held = Held::of(row)?;
                 let revision = revision_of(held);
@@ -221,13 +223,6 @@ impl OrderedExecution {
                     return self.judge(plan, held, None);
                 }
                 self.plan(held)
-            }
-            Outcome::Refused(Refusal::Invalid(error)) => Err(PlatformError::Rejected(error)),
-            Outcome::Refused(Refusal::Exhausted { reason }) => {
-                Err(PlatformError::StoreFull { reason })
-            }
-            Outcome::Refused(Refusal::Unavailable { reason }) => {
-                Err(PlatformError::Unavailable { reason })
             }
             Outcome::Unknown => self.settle(plan),
         }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::batch::{Batch, Condition, Write};
 use crate::id::{EntryId, EntryKey, Scope, StoreId, WriteId};
-use crate::platform::plan::{expect_row, unavailable};
+use crate::platform::plan::expect_row;
 use crate::platform::{Input, Step, deleted_at, is_purged};
 use crate::row::{
     Birth, Found, FoundHead, HeadsReply, ReadReply, RowBody, RowKey, RowRange, ScanReply, Span,
@@ -87,7 +87,7 @@ impl Sweep {
     pub(super) fn on_purge(&mut self, mut purge: Box<StorePurge>, input: Input) -> Next {
         match input {
             Input::Read(reply) => {
-                let reply = reply.map_err(unavailable)?;
+                let reply = reply?;
                 Ok(match due(&reply) {
                     Due::Nothing => self.leave_store(),
                     Due::Start(batch) => {
@@ -101,7 +101,7 @@ impl Sweep {
                 })
             }
             Input::Heads(reply) => {
-                let reply = reply.map_err(unavailable)?;
+                let reply = reply?;
                 Ok(self.on_entries(purge, reply))
             }
             Input::Committed(outcome) if purge.condition.is_none() => match end_of(outcome)? {

@@ -4,6 +4,7 @@
 mod log;
 
 use super::*;
+use crate::batch::Refusal;
 use crate::id::{EntryId, WriteId};
 use crate::outcome::Outcome;
 use crate::platform::tests::world::*;
