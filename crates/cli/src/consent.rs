@@ -11,7 +11,19 @@ use crate::printer;
 /// # Errors
 /// There was none, or nobody to ask.
 pub(crate) fn require(consent: Consent, action: &str) -> Result<()> {
-    if consent.yes {
+    ask(consent.yes, action, "use `--yes`, or `--dry-run` to look first")
+}
+
+/// The same for what cannot be looked at first.
+///
+/// # Errors
+/// There was none, or nobody to ask.
+pub(crate) fn require_yes(yes: bool, action: &str) -> Result<()> {
+    ask(yes, action, "use `--yes`")
+}
+
+fn ask(yes: bool, action: &str, advice: &str) -> Result<()> {
+    if yes {
         return Ok(());
     }
     match printer::ask(&format!("{action}? [y/N] "))? {
@@ -19,7 +31,7 @@ pub(crate) fn require(consent: Consent, action: &str) -> Result<()> {
         Some(_) => Err(Failure::new(ErrorKind::Denied, format!("did not {action}"))),
         None => {
             let message = format!("will not {action} without being told to");
-            let hint = "there is no terminal to ask on: use `--yes`, or `--dry-run` to look first";
+            let hint = format!("there is no terminal to ask on: {advice}");
             Err(Failure::new(ErrorKind::Invalid, message).hint(hint))
         }
     }

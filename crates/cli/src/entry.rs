@@ -19,6 +19,9 @@ use crate::failure::{Failure, Result};
 use crate::printer::{self, Printer, Show};
 use crate::target::{Addition, EntryName, NewState, State, Target, When, Written};
 
+/// What else is done to an entry by force.
+const TAKING_IT: &str = "also from a game server that holds it";
+
 /// Runs one of the commands.
 ///
 /// # Errors
@@ -57,7 +60,11 @@ async fn run_set(set: EntrySet, printer: Printer) -> Result<()> {
         (false, Some(version)) => When::AtVersion(version),
         (false, None) => When::Always,
     };
-    let state = NewState { value, users: set.users, attributes: set.attributes, when };
+    if set.force {
+        consent::require_yes(set.yes, &format!("set `{name}`, {TAKING_IT}"))?;
+    }
+    let EntrySet { users, attributes, force, .. } = set;
+    let state = NewState { value, users, attributes, when, force };
     let written = Target::with(&set.place.target, async |target| target.set(&name, state).await)
         .await
         .map_err(|failure| failure.context(format!("cannot set `{name}`")))?;
@@ -84,8 +91,9 @@ async fn run_remove(remove: EntryRemove, printer: Printer) -> Result<()> {
             .map_err(|failure| failure.context(format!("could not remove `{name}`")))?;
         return printer.one(&Removal::new(&name, Some(state.written.version), false));
     }
-    consent::require(remove.consent, &format!("remove `{name}`"))?;
-    Target::with(&remove.place.target, async |target| target.remove(&name).await)
+    let taking_it = if remove.force { format!(", {TAKING_IT}") } else { String::new() };
+    consent::require(remove.consent, &format!("remove `{name}`{taking_it}"))?;
+    Target::with(&remove.place.target, async |target| target.remove(&name, remove.force).await)
         .await
         .map_err(|failure| failure.context(format!("cannot remove `{name}`")))?;
     printer.one(&Removal::new(&name, None, true))

@@ -45,8 +45,8 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     let mut settings = serve.profile.settings();
     settings.history = serve.kept.history().unwrap_or(settings.history);
     let options = Options { limits, settings, ..Options::default() };
-    let db =
-        Steadfast::open(&serve.data, options).map_err(|error| open_failure(&serve.data, error))?;
+    let db = Steadfast::open_with(&serve.data, options)
+        .map_err(|error| open_failure(&serve.data, error))?;
     let budgets = Budgets { ccu: serve.ccu, ..Budgets::default() };
     let config = Config {
         listen: serve.listen,

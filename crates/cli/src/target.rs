@@ -23,8 +23,8 @@ mod users;
 pub(crate) use directory::{directory_failure, open_failure};
 pub(crate) use model::{
     Addition, BoardItem, BoardQuery, BoardRef, CreatedKey, EntryName, EntryQuery, KeyInfo, Listed,
-    NewKey, NewState, OrderedName, Page, RevisionInfo, RevisionQuery, Standee, Standing, State,
-    StoreInfo, StoreQuery, StoreRef, When, Written,
+    NewKey, NewState, OrderedName, Page, Restoring, RevisionInfo, RevisionQuery, Standee, Standing,
+    State, StoreInfo, StoreQuery, StoreRef, When, Written,
 };
 pub(crate) use users::{text_of_user, user_as_json};
 
@@ -159,15 +159,10 @@ impl Target {
     }
 
     /// Writes an earlier revision of an entry again, if the entry is still at the one given.
-    pub(crate) async fn restore(
-        &self,
-        name: &EntryName,
-        version: &str,
-        at: Option<&str>,
-    ) -> Result<State> {
+    pub(crate) async fn restore(&self, name: &EntryName, how: Restoring<'_>) -> Result<State> {
         match self {
-            Self::Directory(directory) => directory.restore(name, version, at).await,
-            Self::Server(server) => server.restore(name, version, at).await,
+            Self::Directory(directory) => directory.restore(name, how).await,
+            Self::Server(server) => server.restore(name, how).await,
         }
     }
 
@@ -180,10 +175,10 @@ impl Target {
     }
 
     /// Removes an entry.
-    pub(crate) async fn remove(&self, name: &EntryName) -> Result<()> {
+    pub(crate) async fn remove(&self, name: &EntryName, force: bool) -> Result<()> {
         match self {
-            Self::Directory(directory) => directory.remove(name).await,
-            Self::Server(server) => server.remove(name).await,
+            Self::Directory(directory) => directory.remove(name, force).await,
+            Self::Server(server) => server.remove(name, force).await,
         }
     }
 

@@ -33,6 +33,7 @@ impl Condition {
 
 /// One row written by a batch. The store stamps it with its own time.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are puts")]
 pub enum Write {
     /// Inserts or replaces a row.
     Put {

@@ -285,28 +285,54 @@ impl fmt::Display for UserId {
     }
 }
 
-/// An API key: the first 128 bits of the digest of its secret, which say nothing about it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ApiKeyId(pub u128);
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u128);
 
-impl ApiKeyId {
-    /// Reads the form that [`fmt::Display`] writes: 32 hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_id.then(|| u128::from_str_radix(text, 16).ok().map(Self)).flatten()
-    }
+        impl $name {
+            /// Reads the form that [`fmt::Display`] writes: 32 hexadecimal digits.
+            pub fn parse(text: &str) -> Option<Self> {
+                parse_hex(text).map(Self)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{self}")
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:032x}", self.0)
+            }
+        }
+    };
 }
 
-impl fmt::Debug for ApiKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
+/// 32 hexadecimal digits as a number.
+fn parse_hex(text: &str) -> Option<u128> {
+    let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
 
-impl fmt::Display for ApiKeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
+random_id! {
+    /// An API key: the first 128 bits of the digest of its secret, which say nothing about it.
+    ApiKeyId
+}
+random_id! {
+    /// A game server, from its start to its end. A server that starts again has another id.
+    ServerId
+}
+random_id! {
+    /// A session, from the first try to get its lease to its end.
+    SessionId
+}
+random_id! {
+    /// One opening of a store, by one process.
+    OpeningId
 }
 
 #[cfg(test)]

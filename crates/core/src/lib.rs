@@ -5,8 +5,9 @@
 //! drive the same objects: the server, a frame loop, the simulator and unit tests.
 //!
 //! Read the modules in this order: what a value is, what a row is, what a batch does, and then
-//! [`platform`], which turns a request on a data store into conditional batches. [`board`] counts the
-//! places of an ordered data store; [`budget`] decides whether a request may be made now.
+//! [`platform`], which turns a request on a data store into conditional batches. [`document`] is what
+//! a session holds and how it is edited. [`board`] counts the places of an ordered data store;
+//! [`budget`] decides whether a request may be made now.
 #![forbid(unsafe_code)]
 
 pub mod error;
@@ -16,6 +17,7 @@ pub mod key;
 pub mod limits;
 pub mod outcome;
 pub mod path;
+pub mod planted;
 pub mod random;
 pub mod time;
 pub mod value;
@@ -25,6 +27,16 @@ pub mod row;
 
 pub mod platform;
 
+pub mod record;
+
+pub mod document;
+
+pub mod session;
+
+mod presence;
+
+pub mod game_server;
+
 pub mod board;
 
 pub mod budget;
@@ -33,7 +45,8 @@ pub use batch::{Batch, CommitOutcome, Committed, Condition, Refusal, Write};
 pub use board::Board;
 pub use error::ErrorKind;
 pub use id::{
-    ApiKeyId, EntryId, EntryKey, Revision, Scope, StoreId, StoreName, UniverseId, UserId, WriteId,
+    ApiKeyId, EntryId, EntryKey, OpeningId, Revision, Scope, ServerId, SessionId, StoreId,
+    StoreName, UniverseId, UserId, WriteId,
 };
 pub use json::JsonText;
 pub use limits::Limits;

@@ -12,12 +12,14 @@
 //! ```
 //!
 //! Invariants: a condition on a revision never inserts; a deletion leaves a tombstone whose counter
-//! goes on; a read error is never "no data"; an answer other than "unknown" is certain.
+//! goes on; a read error is never "no data"; an answer other than "unknown" is certain; no write
+//! goes past the game server that holds the entry's record, unless an administrator forces it.
 //!
 //! [`History`] says which revisions are kept, [`Settings`] what the platform does where the live
 //! service leaves it open.
 
 mod answer;
+mod beside;
 mod execution;
 mod history;
 mod increment;
@@ -35,7 +37,7 @@ mod settings;
 mod sweep;
 mod update;
 
-pub use answer::{EntryState, PlatformError};
+pub use answer::{EntryHead, EntryState, PlatformError};
 pub use execution::{ATTEMPTS_MAX, Execution, SETTLES_MAX};
 pub use history::{
     Chronicle, History, Past, REMAINS, RETENTION, Rule, deleted_at, is_purged, review_hour,
@@ -55,6 +57,8 @@ pub use ordered::{
     AROUND_MAX, FindStanding, ListOrdered, OrderedAction, OrderedExecution, OrderedItem,
     OrderedListing, OrderedPage, OrderedRequest, OrderedState, OrderedWhen, Place, Standing,
 };
+pub(crate) use plan::{Base, Change, Terms, expect_row, plan_entry};
+pub use plan::{EntryBase, StoreBase};
 pub use remove_revision::Removal;
 pub use request::{Get, Permit, Remove, Request, Restore, Set, When, Which};
 pub use revision_id::RevisionId;
@@ -63,4 +67,4 @@ pub use sweep::{Sweep, SweepOnce, SweepReport};
 pub use update::{UPDATE_ATTEMPTS_MAX, Update, UpdateStep};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,11 +11,12 @@ mod range;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::{ApiKeyId, EntryId, Revision, StoreId, UniverseId, UserId};
+use crate::id::{ApiKeyId, EntryId, Revision, ServerId, StoreId, UniverseId, UserId};
 use crate::json::{JsonError, JsonText};
 use crate::key::ApiKey;
 use crate::limits::{LimitExceeded, Limits};
 use crate::platform::History;
+use crate::record::{End, MailBody, PresenceBody, RecordBody};
 use crate::time::{Timestamp, UtcHour};
 
 pub use head::{FoundHead, Head, HeadsReply, HeadsResult};
@@ -38,6 +39,14 @@ pub enum RowKey {
     Ordered(EntryId),
     /// A reminder: from this hour on something of the past of an entry may go.
     Review(UtcHour, Reviewed),
+    /// Who may write an entry: its lease and fence, and what the last write of its record was.
+    Record(EntryId),
+    /// How the last grants of a record ended.
+    Ends(EntryId),
+    /// Whether a game server is alive.
+    Presence(ServerId),
+    /// What a game server is asked to do about the record of an entry. A hint.
+    Mail(ServerId, EntryId),
 }
 
 /// What a review is of.
@@ -73,6 +82,10 @@ impl fmt::Display for RowKey {
             Self::Review(hour, Reviewed::Ordered(entry)) => {
                 write!(f, "review of ordered entry {entry} in hour {}", hour.0)
             }
+            Self::Record(entry) => write!(f, "record {entry}"),
+            Self::Ends(entry) => write!(f, "ends of the grants of record {entry}"),
+            Self::Presence(server) => write!(f, "presence of server {server}"),
+            Self::Mail(server, entry) => write!(f, "mail to server {server} about {entry}"),
         }
     }
 }
@@ -94,6 +107,14 @@ pub enum RowBody {
     Ordered(OrderedBody),
     /// Of [`RowKey::Review`], whose name says everything.
     Review,
+    /// Of [`RowKey::Record`].
+    Record(RecordBody),
+    /// Of [`RowKey::Ends`], oldest first.
+    Ends(Arc<[End]>),
+    /// Of [`RowKey::Presence`].
+    Presence(PresenceBody),
+    /// Of [`RowKey::Mail`].
+    Mail(MailBody),
 }
 
 impl RowBody {
@@ -108,6 +129,10 @@ impl RowBody {
                 | (Self::Universe(_), RowKey::Universe(_))
                 | (Self::Ordered(_), RowKey::Ordered(_))
                 | (Self::Review, RowKey::Review(..))
+                | (Self::Record(_), RowKey::Record(_))
+                | (Self::Ends(_), RowKey::Ends(_))
+                | (Self::Presence(_), RowKey::Presence(_))
+                | (Self::Mail(_), RowKey::Mail(..))
         )
     }
 
@@ -119,7 +144,11 @@ impl RowBody {
             | Self::ApiKey(_)
             | Self::Universe(_)
             | Self::Ordered(_)
-            | Self::Review => None,
+            | Self::Review
+            | Self::Record(_)
+            | Self::Ends(_)
+            | Self::Presence(_)
+            | Self::Mail(_) => None,
         }
     }
 }

@@ -7,45 +7,36 @@
 //! cannot hold exactly enough is refused by [`Value::parse`], never rounded to something else
 //! without a word: an integer beyond 64 bits, a number beyond the range of `f64`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use json_event_parser::JsonEvent;
 use serde::ser::{Serialize, Serializer};
 
 use crate::json::{Events, JsonError, JsonText};
 use crate::limits::Limits;
 use crate::path::{Path, Step};
 
-/// A number as sessions hold it. A fraction is always finite.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Number {
-    /// An integer of the signed range.
-    Integer(i64),
-    /// An integer above the signed range.
-    Unsigned(u64),
-    /// Anything written with a fraction or an exponent.
-    Float(Finite),
-}
+mod build;
+mod difference;
+mod invalid;
+mod members;
+mod number;
+mod quick;
+mod size;
+mod text;
+mod walk;
 
-/// A floating-point number that JSON can hold: neither infinite nor NaN.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Finite(f64);
+pub use invalid::{InvalidData, Problem};
+pub use members::Members;
+pub(crate) use number::ByteCount;
+pub use number::{ArithmeticError, Finite, Number};
+pub(crate) use size::{key_size, string_size};
+pub use text::Text;
+pub(crate) use walk::{Sink, Walk, out_of_step};
 
-impl Finite {
-    /// The number, if it is finite.
-    pub fn new(number: f64) -> Option<Self> {
-        number.is_finite().then_some(Self(number))
-    }
-
-    /// The number.
-    pub const fn get(self) -> f64 {
-        self.0
-    }
-}
+use build::Build;
 
 /// A JSON value with shared branches.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Value {
     /// `null`.
     #[default]
@@ -55,11 +46,11 @@ pub enum Value {
     /// A number.
     Number(Number),
     /// A string.
-    String(Arc<str>),
+    String(Text),
     /// An array.
     Array(Arc<Vec<Value>>),
     /// An object, its keys in byte order.
-    Object(Arc<BTreeMap<Arc<str>, Value>>),
+    Object(Arc<Members>),
 }
 
 /// Why a JSON text cannot be a [`Value`].
@@ -100,50 +91,45 @@ impl Value {
     /// # Errors
     /// [`ValueError`]: not JSON, over the limits, or a number that does not fit.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, ValueError> {
-        let mut events = Events::new(text, limits);
-        let mut open: Vec<Open> = Vec::new();
-        let mut done = None;
-        loop {
-            let complete = match events.next()? {
-                JsonEvent::Eof => return Ok(done.expect("the parser ends after one value")),
-                JsonEvent::StartArray => {
-                    open.push(Open::Array(Vec::new()));
-                    continue;
-                }
-                JsonEvent::StartObject => {
-                    open.push(Open::Object(BTreeMap::new(), None));
-                    continue;
-                }
-                JsonEvent::ObjectKey(key) => {
-                    if let Some(Open::Object(_, next)) = open.last_mut() {
-                        *next = Some(Arc::from(&*key));
-                    }
-                    continue;
-                }
-                JsonEvent::EndArray | JsonEvent::EndObject => {
-                    open.pop().expect("the parser closes what it opened").close()
-                }
-                JsonEvent::String(text) => Self::String(Arc::from(&*text)),
-                JsonEvent::Number(text) => Self::Number(Number::parse(&text)?),
-                JsonEvent::Boolean(flag) => Self::Bool(flag),
-                JsonEvent::Null => Self::Null,
-            };
-            match open.last_mut() {
-                Some(parent) => parent.push(complete),
-                None => done = Some(complete),
-            }
+        Self::read(text, limits).map_err(|(error, _)| error)
+    }
+
+    /// Reads a value, and says where it could not go on.
+    pub(crate) fn read(text: &str, limits: &Limits) -> Result<Self, (ValueError, Path)> {
+        if let Some(value) = quick::read(text, limits.value_depth_max) {
+            return Ok(value);
         }
+        // The events keep to the limit of depth themselves.
+        let mut build = Build::new(usize::MAX);
+        let read = build.read(Events::new(text, limits));
+        read.map_err(|error| (error, build.path()))?;
+        Ok(build.take().expect("the parser ends after one value"))
+    }
+
+    /// An object of these members. Of two values under one key the later one stays.
+    pub fn object<K: Into<Text>>(members: impl IntoIterator<Item = (K, Self)>) -> Self {
+        Self::Object(Arc::new(members.into_iter().collect()))
+    }
+
+    /// An array of these items.
+    pub fn array(items: impl IntoIterator<Item = Self>) -> Self {
+        Self::Array(Arc::new(items.into_iter().collect()))
     }
 
     /// The value as compact JSON text, its keys in byte order.
     pub fn to_json(&self) -> JsonText {
-        let text = serde_json::to_string(self).expect("every value can be written as JSON");
-        JsonText::trusted(text)
+        let mut text = Vec::with_capacity(self.json_size());
+        serde_json::to_writer(&mut text, self).expect("every value can be written as JSON");
+        JsonText::trusted(String::from_utf8(text).expect("JSON is UTF-8"))
     }
 
     /// What stands at a path.
     pub fn get(&self, path: &Path) -> Option<&Self> {
-        path.steps().iter().try_fold(self, |value, step| match (value, step) {
+        self.at(path.steps())
+    }
+
+    pub(crate) fn at(&self, steps: &[Step]) -> Option<&Self> {
+        steps.iter().try_fold(self, |value, step| match (value, step) {
             (Self::Object(members), Step::Key(key)) => members.get(key),
             (Self::Array(items), Step::Index(index)) => items.get(*index),
             _ => None,
@@ -165,9 +151,7 @@ impl Value {
             _ => None,
         })?;
         Ok(match (self.parent_mut(parents), last) {
-            (Self::Object(members), Step::Key(key)) => {
-                Arc::make_mut(members).insert(Arc::clone(key), value)
-            }
+            (Self::Object(members), Step::Key(key)) => Arc::make_mut(members).insert(key, value),
             (Self::Array(items), Step::Index(index)) => {
                 let items = Arc::make_mut(items);
                 if let Some(place) = items.get_mut(*index) {
@@ -179,6 +163,43 @@ impl Value {
             }
             _ => unreachable!("the kind of the parent was checked"),
         })
+    }
+
+    /// How many items the array at a path has.
+    ///
+    /// # Errors
+    /// [`PathError`]: nothing stands there, or no array.
+    pub fn item_count(&self, path: &Path) -> Result<usize, PathError> {
+        let mut count = 0;
+        // The place of an item that the array would have.
+        self.check_parent(&path.clone().join(0), path.steps(), |parent| match parent {
+            Self::Array(items) => {
+                count = items.len();
+                Some(true)
+            }
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Object(_) => {
+                None
+            }
+        })?;
+        Ok(count)
+    }
+
+    /// Puts a value into the array at a path, before the item of that index. Later items move down.
+    ///
+    /// # Errors
+    /// [`PathError`]; nothing is changed then.
+    pub fn insert(&mut self, path: &Path, index: usize, value: Self) -> Result<(), PathError> {
+        let place = path.clone().join(index);
+        self.check_parent(&place, path.steps(), |parent| match parent {
+            Self::Array(items) => Some(index <= items.len()),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Object(_) => {
+                None
+            }
+        })?;
+        if let Self::Array(items) = self.parent_mut(path.steps()) {
+            Arc::make_mut(items).insert(index, value);
+        }
+        Ok(())
     }
 
     /// Takes out what stands at a path. Later items of an array move up; the root becomes `null`.
@@ -241,42 +262,6 @@ impl Value {
     }
 }
 
-impl Number {
-    fn parse(text: &str) -> Result<Self, ValueError> {
-        let refuse = || ValueError::Number { number: text.to_owned() };
-        if text.contains(['.', 'e', 'E']) || text == "-0" {
-            let number = text.parse().ok().and_then(Finite::new).ok_or_else(refuse)?;
-            return Ok(Self::Float(number));
-        }
-        let signed = text.parse().map(Self::Integer);
-        signed.or_else(|_| text.parse().map(Self::Unsigned)).map_err(|_| refuse())
-    }
-}
-
-/// A container that is still being read.
-enum Open {
-    Array(Vec<Value>),
-    Object(BTreeMap<Arc<str>, Value>, Option<Arc<str>>),
-}
-
-impl Open {
-    fn push(&mut self, value: Value) {
-        match self {
-            Self::Array(items) => items.push(value),
-            Self::Object(members, next) => {
-                members.insert(next.take().expect("a member has a key"), value);
-            }
-        }
-    }
-
-    fn close(self) -> Value {
-        match self {
-            Self::Array(items) => Value::Array(Arc::new(items)),
-            Self::Object(members, _) => Value::Object(Arc::new(members)),
-        }
-    }
-}
-
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -287,13 +272,40 @@ impl Serialize for Value {
             Self::Number(Number::Float(number)) => serializer.serialize_f64(number.get()),
             Self::String(text) => serializer.serialize_str(text),
             Self::Array(items) => serializer.collect_seq(items.iter()),
-            Self::Object(members) => {
-                serializer.collect_map(members.iter().map(|(key, value)| (&**key, value)))
-            }
+            Self::Object(members) => serializer.collect_map(members.iter()),
         }
     }
 }
 
+impl<N: Into<Number>> From<N> for Value {
+    fn from(number: N) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Bool(flag)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(items: Vec<Self>) -> Self {
+        Self::Array(Arc::new(items))
+    }
+}
+
 #[cfg(test)]
-#[path = "value/tests.rs"]
-mod tests;
+pub(crate) mod tests;

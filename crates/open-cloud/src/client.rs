@@ -113,6 +113,11 @@ impl fmt::Debug for Client {
 impl Platform for Client {
     fn execute(&self, request: Request, done: Done<Answer>) {
         self.submit(request.write_id(), done, |session| async move {
+            let restores = matches!(request, Request::Restore(_));
+            if request.forces() && !(restores && session.is_ours()) {
+                let what = "write an entry that a game server holds";
+                return Err(PlatformError::Unsupported { what });
+            }
             match request {
                 Request::Get(get) => session.get(get).await,
                 Request::Set(set) => session.set(set).await,

@@ -4,16 +4,20 @@
 //! a failure goes to the log. A client that may not read learns from an error only what its own
 //! right to write tells it anyway.
 
+use std::borrow::Cow;
+
 use steadfast_core::ErrorKind;
 use steadfast_core::budget::Denial;
 use steadfast_core::json::JsonError;
 use steadfast_core::platform::{AmountError, PlatformError};
+use steadfast_core::{ServerId, Timestamp};
 
 use crate::cursor::TokenError;
 use crate::error::{V1Code, V1Error, V2Code, V2Error};
 use crate::filter::FilterError;
 use crate::path::PathError;
 use crate::query::QueryError;
+use crate::time;
 
 const STORE_DELETED: &str = "DatastoreDeleted: the data store is deleted. For 30 days after its \
     deletion it can be brought back.";
@@ -22,6 +26,11 @@ const REVISION_IS_CURRENT: &str =
 const NOT_INTEGER: &str = "The entry does not hold an integer. Nothing was written.";
 const SUM_TOO_LARGE: &str = "The sum is larger than 9223372036854775807. Nothing was written.";
 const SUM_TOO_SMALL: &str = "The sum is smaller than -9223372036854775808. Nothing was written.";
+
+/// Begins what is said of an entry whose record a game server holds.
+const ACTIVE_LEASE: &str = "ActiveLease: ";
+const UNKNOWN_FORMAT: &str = "UnknownFormat: the record of the entry was written by a newer version. \
+    Nothing was written.";
 
 /// A refused request, as v1 says it.
 ///
@@ -49,6 +58,10 @@ pub fn v1(error: &PlatformError) -> V1Error {
             conflict("The entry exists.")
         }
         PlatformError::Mismatch { .. } => conflict("The entry is at another version."),
+        PlatformError::Leased { server, since, .. } => {
+            without_code(409, "ABORTED", leased(*server, *since))
+        }
+        PlatformError::UnknownFormat { .. } => without_code(409, "ABORTED", UNKNOWN_FORMAT),
         PlatformError::NotInteger { .. } => {
             V1Error::new(V1Code::ExistingValueNotNumeric, NOT_INTEGER)
         }
@@ -113,6 +126,10 @@ pub fn v2(error: &PlatformError) -> V2Error {
         PlatformError::Mismatch { .. } => {
             V2Error::new(V2Code::Aborted, "The entry is at another revision.")
         }
+        PlatformError::Leased { server, since, .. } => {
+            V2Error::new(V2Code::Aborted, leased(*server, *since))
+        }
+        PlatformError::UnknownFormat { .. } => V2Error::new(V2Code::Aborted, UNKNOWN_FORMAT),
         PlatformError::NotInteger { .. } => V2Error::invalid(NOT_INTEGER),
         PlatformError::SumTooLarge { .. } => V2Error::invalid(SUM_TOO_LARGE),
         PlatformError::SumTooSmall { .. } => V2Error::invalid(SUM_TOO_SMALL),
@@ -211,6 +228,23 @@ impl From<QueryError> for V2Error {
     }
 }
 
+/// Who holds an entry, and since when. Whoever may write may know, to ask for it.
+fn leased(server: ServerId, since: Timestamp) -> String {
+    let since = time::v2_json(since);
+    format!(
+        "{ACTIVE_LEASE}the game server `{server}` holds the entry since `{since}`. Nothing was \
+        written; that server has to let go of it first."
+    )
+}
+
+/// Reads out of the text of a refusal who holds the entry, and since when, if it says so.
+pub fn read_leased(text: &str) -> Option<(ServerId, Timestamp)> {
+    let mut parts = text.strip_prefix(ACTIVE_LEASE)?.split('`');
+    let server = ServerId::parse(parts.nth(1)?)?;
+    let since = time::parse(parts.nth(1)?).ok()?;
+    Some((server, since))
+}
+
 /// What to do now, for people.
 const fn kind_text(kind: ErrorKind) -> &'static str {
     match kind {
@@ -239,7 +273,7 @@ fn conflict(text: &'static str) -> V1Error {
 }
 
 /// The list has no code for it, and an unknown one would hide the rest of the error.
-fn without_code(status: u16, error: &'static str, text: &'static str) -> V1Error {
+fn without_code(status: u16, error: &'static str, text: impl Into<Cow<'static, str>>) -> V1Error {
     V1Error { status, error, code: None, message: text.into() }
 }
 

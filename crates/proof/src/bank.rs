@@ -1,60 +1,18 @@
 //! The bug bank: mistakes that a real driver or store could make, planted to test the judges.
 //!
 //! A judge that lets one of them through proves nothing with its green runs. Each is a few lines
-//! in the model of the driver or of the store, never in `core`.
+//! in the model of the driver or of the store; those of the decisions of game servers are planted in
+//! `core` itself, which has them only under its feature `planted`.
+
+mod judges;
 
 use std::fmt;
 
-use crate::{data, platform};
+use steadfast_core::planted::Flaw;
 
-/// Who finds a violation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Judge {
-    /// Knows every row at every moment.
-    Oracle,
-    /// Knows what clients saw and the rows at the end.
-    History,
-}
+use crate::{data, platform, sessions};
 
-impl Judge {
-    /// Its name in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Oracle => "oracle",
-            Self::History => "history",
-        }
-    }
-}
-
-impl fmt::Display for Judge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Which judges sit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judges {
-    /// Whether the oracle does.
-    pub oracle: bool,
-    /// Whether the history is checked.
-    pub history: bool,
-    /// Whether it is checked that everything comes to rest.
-    pub liveness: bool,
-}
-
-impl Judges {
-    /// All.
-    pub const ALL: Self = Self { oracle: true, history: true, liveness: true };
-
-    /// One alone.
-    pub const fn only(judge: Judge) -> Self {
-        match judge {
-            Judge::Oracle => Self { oracle: true, history: false, liveness: false },
-            Judge::History => Self { oracle: false, history: true, liveness: false },
-        }
-    }
-}
+pub use judges::{Judge, Judges};
 
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,11 +79,53 @@ pub enum Bug {
     TombstoneDropsHistory,
     /// A restore is stored in the place of the current revision.
     RestoreRewinds,
+    /// The store lets any write of a record pass, whatever stands there.
+    FenceIgnored,
+    /// The store compares a record's fence and not its revision.
+    RecordRevisionIgnored,
+    /// The store compares the counter of a record's revision without its tag.
+    CounterWithoutTag,
+    /// A copy of a save is sent after the release, on whatever stands there.
+    RenewalAfterRelease,
+    /// A failed read is told as absent rows, and what must be absent may stand there.
+    DefaultOverFailedRead,
+    /// An operator writes a held record and leaves its fence.
+    ForeignWriteUnderUnmovedFence,
+    /// Mail moves the revision of its server's presence.
+    MailboxInsidePresence,
+    /// A renewal is written whatever it finds.
+    RenewalAsUpsert,
+    /// In `core`: [`Flaw::LeaseFromReply`].
+    LeaseFromReply,
+    /// In `core`: [`Flaw::TimeoutAsSaved`].
+    SessionTimeoutAsSaved,
+    /// In `core`: [`Flaw::ReleaseWithoutFinalSave`].
+    ReleaseWithoutFinalSave,
+    /// In `core`: [`Flaw::ActiveWhileReleasing`].
+    ActiveWhileReleasing,
+    /// In `core`: [`Flaw::OpeningDeclaresRemoteDead`].
+    OpeningDeclaresRemoteDead,
+    /// In `core`: [`Flaw::NoWatch`].
+    NoWatchBeforeDeclaring,
+    /// In `core`: [`Flaw::HandOffWithoutFence`].
+    HandOffWithoutFence,
+    /// In `core`: [`Flaw::NoOrphanRelease`].
+    NoOrphanRelease,
+    /// In `core`: [`Flaw::NoOwnIdRule`].
+    NoOwnIdRule,
+    /// In `core`: [`Flaw::PauseResumes`].
+    PausePastTimeoutResumes,
+    /// In `core`: [`Flaw::SpillOverwritesNewer`].
+    SpillOverwritesNewer,
+    /// In `core`: [`Flaw::CloseReportsSaved`].
+    CloseReportsSavedOnUnknown,
+    /// In `core`: [`Flaw::EndsGuessed`].
+    EndsRotatedAndGuessed,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 52] = [
         Self::RevisionIgnored,
         Self::AckBeforeFlush,
         Self::TimeoutAsSaved,
@@ -157,6 +157,27 @@ impl Bug {
         Self::EntriesPageSkips,
         Self::TombstoneDropsHistory,
         Self::RestoreRewinds,
+        Self::FenceIgnored,
+        Self::RecordRevisionIgnored,
+        Self::CounterWithoutTag,
+        Self::RenewalAfterRelease,
+        Self::DefaultOverFailedRead,
+        Self::ForeignWriteUnderUnmovedFence,
+        Self::MailboxInsidePresence,
+        Self::RenewalAsUpsert,
+        Self::LeaseFromReply,
+        Self::SessionTimeoutAsSaved,
+        Self::ReleaseWithoutFinalSave,
+        Self::ActiveWhileReleasing,
+        Self::OpeningDeclaresRemoteDead,
+        Self::NoWatchBeforeDeclaring,
+        Self::HandOffWithoutFence,
+        Self::NoOrphanRelease,
+        Self::NoOwnIdRule,
+        Self::PausePastTimeoutResumes,
+        Self::SpillOverwritesNewer,
+        Self::CloseReportsSavedOnUnknown,
+        Self::EndsRotatedAndGuessed,
     ];
 
     /// Its name on the command line and in plans.
@@ -193,6 +214,27 @@ impl Bug {
             Self::EntriesPageSkips => "entries-page-skips",
             Self::TombstoneDropsHistory => "tombstone-drops-history",
             Self::RestoreRewinds => "restore-rewinds",
+            Self::FenceIgnored => "fence-ignored",
+            Self::RecordRevisionIgnored => "record-revision-ignored",
+            Self::CounterWithoutTag => "counter-without-tag",
+            Self::RenewalAfterRelease => "renewal-after-release",
+            Self::DefaultOverFailedRead => "default-over-failed-read",
+            Self::ForeignWriteUnderUnmovedFence => "foreign-write-under-unmoved-fence",
+            Self::MailboxInsidePresence => "mailbox-inside-presence",
+            Self::RenewalAsUpsert => "renewal-as-upsert",
+            Self::LeaseFromReply => "lease-counted-from-reply",
+            Self::SessionTimeoutAsSaved => "session-timeout-as-saved",
+            Self::ReleaseWithoutFinalSave => "release-without-final-save",
+            Self::ActiveWhileReleasing => "active-while-releasing",
+            Self::OpeningDeclaresRemoteDead => "opening-declares-remote-dead",
+            Self::NoWatchBeforeDeclaring => "no-watch-before-declaring",
+            Self::HandOffWithoutFence => "hand-off-without-fence",
+            Self::NoOrphanRelease => "no-orphan-release",
+            Self::NoOwnIdRule => "no-own-id-rule",
+            Self::PausePastTimeoutResumes => "pause-past-timeout-resumes",
+            Self::SpillOverwritesNewer => "spill-overwrites-newer",
+            Self::CloseReportsSavedOnUnknown => "close-reports-saved-on-unknown",
+            Self::EndsRotatedAndGuessed => "ends-rotated-and-guessed",
         }
     }
 
@@ -230,6 +272,37 @@ impl Bug {
             Self::EntriesPageSkips => "a later page of entries leaves out the first one",
             Self::TombstoneDropsHistory => "a deletion takes along the revision that it hides",
             Self::RestoreRewinds => "a restore overwrites the current revision",
+            Self::FenceIgnored => "the store ignores what a record's write must show",
+            Self::RecordRevisionIgnored => {
+                "the store compares the fence of a record, not its revision"
+            }
+            Self::CounterWithoutTag => "the store compares the counter of a record without its tag",
+            Self::RenewalAfterRelease => {
+                "a save is sent again after the release, on what stands there"
+            }
+            Self::DefaultOverFailedRead => {
+                "a failed read is told as absent rows, and defaults are stored"
+            }
+            Self::ForeignWriteUnderUnmovedFence => {
+                "an operator writes a held record and leaves its fence"
+            }
+            Self::MailboxInsidePresence => "mail moves the revision of its server's presence",
+            Self::RenewalAsUpsert => "a renewal is written whatever it finds",
+            Self::LeaseFromReply => "a server believes from the answer to its renewal on",
+            Self::SessionTimeoutAsSaved => "a save without an answer counts as saved",
+            Self::ReleaseWithoutFinalSave => "a release leaves out what was not saved",
+            Self::ActiveWhileReleasing => "a session takes edits until its release is settled",
+            Self::OpeningDeclaresRemoteDead => "opening a store declares remote servers dead",
+            Self::NoWatchBeforeDeclaring => "a server is declared dead at first sight",
+            Self::HandOffWithoutFence => "a hand-off is granted under any fence",
+            Self::NoOrphanRelease => "a lease without a session is not released when asked for",
+            Self::NoOwnIdRule => "a server waits for itself",
+            Self::PausePastTimeoutResumes => "a server that was paused goes on believing",
+            Self::SpillOverwritesNewer => "what was not saved is put on whatever stands there",
+            Self::CloseReportsSavedOnUnknown => {
+                "a close reports what it could not save as released"
+            }
+            Self::EndsRotatedAndGuessed => "what nobody knows any more is taken for saved",
         }
     }
 
@@ -239,7 +312,18 @@ impl Bug {
             Self::GroupCheckedTogether
             // What clients see of these is right nearly always, or in any case.
             | Self::SweepUnconditional
-            | Self::ReviewsDropped => &[Judge::Oracle],
+            | Self::ReviewsDropped
+            // The fence keeps what players see right, only not who waits, or believes.
+            | Self::CounterWithoutTag
+            | Self::RenewalAsUpsert
+            | Self::LeaseFromReply
+            | Self::OpeningDeclaresRemoteDead
+            | Self::NoWatchBeforeDeclaring
+            | Self::HandOffWithoutFence
+            | Self::NoOrphanRelease
+            | Self::NoOwnIdRule
+            | Self::PausePastTimeoutResumes
+            | Self::EndsRotatedAndGuessed => &[Judge::Oracle],
             Self::RevisionIgnored
             | Self::AckBeforeFlush
             | Self::TimeoutAsSaved
@@ -267,7 +351,18 @@ impl Bug {
             | Self::BoardPageSkips
             | Self::EntriesPageSkips
             | Self::TombstoneDropsHistory
-            | Self::RestoreRewinds => &[Judge::Oracle, Judge::History],
+            | Self::RestoreRewinds
+            | Self::FenceIgnored
+            | Self::RecordRevisionIgnored
+            | Self::RenewalAfterRelease
+            | Self::DefaultOverFailedRead
+            | Self::ForeignWriteUnderUnmovedFence
+            | Self::MailboxInsidePresence
+            | Self::SessionTimeoutAsSaved
+            | Self::ReleaseWithoutFinalSave
+            | Self::ActiveWhileReleasing
+            | Self::SpillOverwritesNewer
+            | Self::CloseReportsSavedOnUnknown => &[Judge::Oracle, Judge::History],
         }
     }
 
@@ -305,7 +400,48 @@ impl Bug {
             | Self::EntriesPageSkips
             | Self::TombstoneDropsHistory
             | Self::RestoreRewinds => data::NAME,
+            Self::FenceIgnored
+            | Self::RecordRevisionIgnored
+            | Self::CounterWithoutTag
+            | Self::RenewalAfterRelease
+            | Self::DefaultOverFailedRead
+            | Self::ForeignWriteUnderUnmovedFence
+            | Self::MailboxInsidePresence
+            | Self::RenewalAsUpsert
+            | Self::LeaseFromReply
+            | Self::SessionTimeoutAsSaved
+            | Self::ReleaseWithoutFinalSave
+            | Self::ActiveWhileReleasing
+            | Self::OpeningDeclaresRemoteDead
+            | Self::NoWatchBeforeDeclaring
+            | Self::HandOffWithoutFence
+            | Self::NoOrphanRelease
+            | Self::NoOwnIdRule
+            | Self::PausePastTimeoutResumes
+            | Self::SpillOverwritesNewer
+            | Self::CloseReportsSavedOnUnknown
+            | Self::EndsRotatedAndGuessed => sessions::NAME,
         }
+    }
+
+    /// The mistake in a decision of `core`, if it is one.
+    pub(crate) fn flaw(self) -> Option<Flaw> {
+        let flaws = [
+            (Self::LeaseFromReply, Flaw::LeaseFromReply),
+            (Self::SessionTimeoutAsSaved, Flaw::TimeoutAsSaved),
+            (Self::ReleaseWithoutFinalSave, Flaw::ReleaseWithoutFinalSave),
+            (Self::ActiveWhileReleasing, Flaw::ActiveWhileReleasing),
+            (Self::OpeningDeclaresRemoteDead, Flaw::OpeningDeclaresRemoteDead),
+            (Self::NoWatchBeforeDeclaring, Flaw::NoWatch),
+            (Self::HandOffWithoutFence, Flaw::HandOffWithoutFence),
+            (Self::NoOrphanRelease, Flaw::NoOrphanRelease),
+            (Self::NoOwnIdRule, Flaw::NoOwnIdRule),
+            (Self::PausePastTimeoutResumes, Flaw::PauseResumes),
+            (Self::SpillOverwritesNewer, Flaw::SpillOverwritesNewer),
+            (Self::CloseReportsSavedOnUnknown, Flaw::CloseReportsSaved),
+            (Self::EndsRotatedAndGuessed, Flaw::EndsGuessed),
+        ];
+        flaws.into_iter().find_map(|(bug, flaw)| (bug == self).then_some(flaw))
     }
 
     /// The bug of a name.
@@ -318,7 +454,7 @@ impl fmt::Display for Bug {
     /// One line of the list of bugs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let judges: Vec<&str> = self.found_by().iter().map(|judge| judge.name()).collect();
-        write!(f, "{:26}{}  ({})", self.name(), self.about(), judges.join(", "))
+        write!(f, "{:34}{}  ({})", self.name(), self.about(), judges.join(", "))
     }
 }
 

@@ -5,10 +5,13 @@ use std::ops::Range;
 use steadfast_sim::{Faults, Plan, RunReport, Setup, Summary, Swarm, run_seeds, shrink};
 
 use crate::bank::{Bug, Judge, Judges};
-use crate::{data, platform};
+use crate::{data, platform, sessions};
 
 /// Runs that shrinking one plan may take.
 pub const SHRINK_RUNS_MAX: u32 = 600;
+
+/// All scenarios.
+pub const NAMES: [&str; 3] = [platform::NAME, data::NAME, sessions::NAME];
 
 /// Lines of the trace that a failing run shows.
 pub const LINE_COUNT: usize = 60;
@@ -29,7 +32,7 @@ pub struct Campaign {
 /// Which scenarios are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenarios {
-    /// The first half of the seeds is of `platform`, the others are of `data`.
+    /// Of four seeds two are of `sessions`, one of `platform`, one of `data`.
     All,
     /// One alone, by its name.
     Only(&'static str),
@@ -38,18 +41,19 @@ pub enum Scenarios {
 impl Scenarios {
     /// Those of a name on the command line.
     pub fn parse(name: &str) -> Self {
-        let mut names = [platform::NAME, data::NAME].into_iter();
+        let mut names = NAMES.into_iter();
         names.find(|scenario| *scenario == name).map_or(Self::All, Self::Only)
     }
 
     /// The scenario of a seed of a run of them.
-    fn of(self, seed: u64, seeds: &Range<u64>) -> &'static str {
+    fn of(self, seed: u64) -> &'static str {
         match self {
             Self::Only(scenario) => scenario,
-            Self::All if seed - seeds.start < (seeds.end - seeds.start).div_ceil(2) => {
-                platform::NAME
-            }
-            Self::All => data::NAME,
+            Self::All => match seed % 4 {
+                0 => platform::NAME,
+                2 => data::NAME,
+                _ => sessions::NAME,
+            },
         }
     }
 }
@@ -73,7 +77,7 @@ impl Campaign {
         observe: impl Fn(&RunReport) + Sync,
     ) -> Summary {
         run_seeds(self.seeds.clone(), self.thread_count, |seed| {
-            let scenario = bug.map_or_else(|| self.scenarios.of(seed, &self.seeds), Bug::scenario);
+            let scenario = bug.map_or_else(|| self.scenarios.of(seed), Bug::scenario);
             let mut plan = Plan::new(scenario, seed);
             plan.planted_bug = bug.map(|bug| bug.name().to_owned());
             plan.knobs.extend(self.knobs.iter().map(|(name, value)| (name.clone().into(), *value)));
@@ -88,6 +92,7 @@ impl Campaign {
 fn simulate(scenario: &str, setup: Setup, judges: Judges) -> RunReport {
     match scenario {
         data::NAME => data::simulate(setup, judges),
+        sessions::NAME => sessions::simulate(setup, judges),
         _ => platform::simulate(setup, judges),
     }
 }

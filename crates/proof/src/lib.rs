@@ -6,8 +6,8 @@
 //! the world's driver and store test the judges themselves.
 //!
 //! Read [`platform`] for one entry at a time in every storm, [`data`] for everything that data stores
-//! do in weeks, [`history`] for the rules, [`bank`] for the planted bugs, [`campaign`] for runs over
-//! many seeds.
+//! do in weeks, [`sessions`] for game servers, leases and players, [`history`] for the rules, [`bank`]
+//! for the planted bugs, [`campaign`] for runs over many seeds.
 //!
 //! ```
 //! use steadfast_proof::{Bug, Judges, platform};
@@ -24,7 +24,11 @@
 #![forbid(unsafe_code)]
 
 pub mod data;
+pub mod exhaustive;
+pub mod hand_off;
 pub mod platform;
+pub mod sessions;
+mod small;
 
 pub mod history;
 

@@ -51,7 +51,7 @@ enum What {
 async fn main() -> Result<(), Failure> {
     let temporary = tempfile::tempdir()?;
     let dir = env::args_os().nth(1).map_or_else(|| temporary.path().join("data"), PathBuf::from);
-    let db = Steadfast::open(&dir, Options::default())?;
+    let db = Steadfast::open_with(&dir, Options::default())?;
     let key = db
         .keys()
         .create(NewKey {

@@ -197,10 +197,12 @@ struct RestoreInput {
     revision_id: String,
     #[serde(default)]
     etag: Option<String>,
+    #[serde(default)]
+    force: bool,
 }
 
 /// Writes an earlier state of an entry again. What is shown is that state, so the key must be one
-/// that may read it.
+/// that may read it. To take the entry from a game server that holds it is for administrators.
 async fn restore<B>(
     app: &Metered<'_>,
     key: &ApiKey,
@@ -214,16 +216,19 @@ where
     let scopes = [KeyScope::EntryUpdate, KeyScope::RevisionRead];
     let entry = read_entry(app, key, &scopes, place)?;
     let input: RestoreInput = read_json(app, parts, body).await?;
+    if input.force {
+        require(key, KeyScope::Admin, &entry.store)?;
+    }
     let request = Request::Restore(Restore {
         entry,
         revision: RevisionId::from_client(&input.revision_id),
         matches: input.etag.filter(|etag| !etag.is_empty()).as_deref().map(RevisionId::from_client),
         // An entry with a revision is one that exists or did, in a data store that exists.
-        permit: Permit::ALL,
+        permit: Permit { force: input.force, ..Permit::ALL },
         write_id: app.write_id(),
     });
     let state = app.execute(request, app.deadline()).await.map_err(|error| refusal(&error))?;
-    info!(entry = %state.entry, "an earlier revision was restored");
+    info!(entry = %state.entry, forced = input.force, "an earlier revision was restored");
     show(&state)
 }
 
@@ -404,6 +409,10 @@ where
 pub(crate) fn refusal(error: &PlatformError) -> Reply {
     let (kind, code) = (error.kind(), error.code());
     let message = match kind {
+        // Since when, too.
+        _ if matches!(error, PlatformError::Leased { .. }) => {
+            mapping::v2(error).message.into_owned()
+        }
         // They name what the client named itself.
         ErrorKind::Invalid
         | ErrorKind::Denied

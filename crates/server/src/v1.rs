@@ -156,7 +156,7 @@ async fn delete(
     let entry = read_entry(universe, query, app.steadfast().limits())?;
     require(key, KeyScope::EntryDelete, &entry.store)?;
     let write_id = app.write_id();
-    let request = Request::Remove(Remove { entry, matches: None, write_id });
+    let request = Request::Remove(Remove { entry, matches: None, force: false, write_id });
     app.execute(request, app.deadline()).await.map_err(|error| mapping::v1(&error))?;
     Ok(Reply::no_content())
 }
@@ -200,6 +200,7 @@ fn permit(key: &ApiKey, store: &StoreId) -> Result<Permit, V1Error> {
         create_store: key.allows_in(KeyScope::StoreCreate, store),
         create: key.allows_in(KeyScope::EntryCreate, store),
         update: key.allows_in(KeyScope::EntryUpdate, store),
+        force: false,
     };
     if permit.create || permit.update {
         return Ok(permit);

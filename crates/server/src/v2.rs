@@ -80,7 +80,7 @@ where
     let id = EntryKey::parse(id, limits).map_err(PathError::from)?;
     let (input, _held) = read_input(app, parts, body).await?;
     let create_store = key.allows_in(KeyScope::StoreCreate, &store);
-    let permit = Permit { create_store, create: true, update: false };
+    let permit = Permit { create_store, create: true, update: false, force: false };
     let entry = EntryId { store, scope, key: id };
     write(app, entry, input, When::Missing, permit).await
 }
@@ -141,7 +141,7 @@ where
     };
     // A condition on what exists never makes a store: its absence is then simply not found.
     let create_store = when != When::Always || key.allows_in(KeyScope::StoreCreate, &store);
-    let permit = Permit { create_store, create: true, update: true };
+    let permit = Permit { create_store, create: true, update: true, force: false };
     write(app, EntryId { store, scope, key: id }, input, when, permit).await
 }
 
@@ -166,7 +166,7 @@ where
     let IncrementInput { amount, user_ids, metadata } =
         IncrementInput::parse(read.bytes(), limits)?;
     let create_store = key.allows_in(KeyScope::StoreCreate, &store);
-    let permit = Permit { create_store, create: true, update: true };
+    let permit = Permit { create_store, create: true, update: true, force: false };
     let (entry, write_id) = (EntryId { store, scope, key: id }, app.write_id());
     let increment = Increment { entry, by: amount, user_ids, metadata, permit, write_id };
     let request = Request::Increment(increment);
@@ -187,7 +187,7 @@ async fn delete(
     let entry = EntryId { store, scope, key: segment.literal(limits)? };
     let matches = query.get("etag")?.map(RevisionId::from_client);
     let write_id = app.write_id();
-    let request = Request::Remove(Remove { entry, matches, write_id });
+    let request = Request::Remove(Remove { entry, matches, force: false, write_id });
     app.execute(request, app.deadline()).await.map_err(|error| mapping::v2(&error))?;
     Ok(Reply::json(StatusCode::OK, "{}".to_owned()))
 }

@@ -68,7 +68,7 @@ async fn measure(history: History, size: usize, days: i64) -> Result<(u64, u64),
         sweep_every: None,
         ..Options::default()
     };
-    let db = Steadfast::open(place.path().join("data"), options)?;
+    let db = Steadfast::open_with(place.path().join("data"), options)?;
     let mut rng = Rng::seeded(7);
     let mut values: Vec<String> = (0..PLAYERS).map(|_| profile(&mut rng, size)).collect();
     for day in 0..days {

@@ -1,12 +1,39 @@
 //! Settings, and the reasons why a store does not open.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use steadfast_core::document::DocumentLimits;
 use steadfast_core::platform::Settings;
-use steadfast_core::{ErrorKind, Limits, Timestamp};
+use steadfast_core::session::{SessionSettings, SettingsError};
+use steadfast_core::{ErrorKind, Limits, Monotonic, Timestamp, UniverseId};
+use steadfast_storage::Ownership;
 use steadfast_storage_redb as redb;
+
+/// Who makes sessions go on: sends what is due, and takes the answers.
+#[derive(Clone, Default)]
+pub enum Drive {
+    /// A thread of the library.
+    #[default]
+    ByThread,
+    /// Whoever calls [`Steadfast::poll`](crate::Steadfast::poll), such as a frame loop. Nothing
+    /// happens in between, and a server that is not polled for some seconds counts as dead.
+    ByPoll,
+    /// The same, at times that are handed in: for tests and simulations. They never go back.
+    ByPollAt(Arc<dyn Fn() -> Monotonic + Send + Sync>),
+}
+
+impl fmt::Debug for Drive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ByThread => "ByThread",
+            Self::ByPoll => "ByPoll",
+            Self::ByPollAt(_) => "ByPollAt",
+        })
+    }
+}
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -23,6 +50,22 @@ pub struct Options {
     pub sweep_every: Option<Duration>,
     /// The clock that stamps rows. The system's unless set; a clock that goes back is overruled.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// The universe of [`Steadfast::store`](crate::Steadfast::store): 1 unless set.
+    pub universe: UniverseId,
+    /// The times that sessions keep.
+    pub sessions: SessionSettings,
+    /// What the data of a session may hold.
+    pub documents: DocumentLimits,
+    /// Who makes sessions go on.
+    pub drive: Drive,
+    /// Where this game server can be reached, for people: who finds a record held by it is told.
+    pub address: Arc<str>,
+    /// Whether anybody else has sessions in the same rows. Nobody in a data directory, which one
+    /// process opens at a time; a backend of one's own may be shared.
+    pub ownership: Ownership,
+    /// The directory for what sessions could not save. In a data directory it is `spills` unless
+    /// set; elsewhere, without one, it is kept in memory.
+    pub spills_in: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -32,6 +75,13 @@ impl Default for Options {
             settings: Settings::native(),
             sweep_every: Some(Duration::from_mins(1)),
             clock: Arc::new(redb::system_clock),
+            universe: UniverseId(1),
+            sessions: SessionSettings::default(),
+            documents: DocumentLimits::default(),
+            drive: Drive::default(),
+            address: "".into(),
+            ownership: Ownership::default(),
+            spills_in: None,
         }
     }
 }
@@ -42,6 +92,13 @@ impl fmt::Debug for Options {
             .field("limits", &self.limits)
             .field("settings", &self.settings)
             .field("sweep_every", &self.sweep_every)
+            .field("universe", &self.universe)
+            .field("sessions", &self.sessions)
+            .field("documents", &self.documents)
+            .field("drive", &self.drive)
+            .field("address", &self.address)
+            .field("ownership", &self.ownership)
+            .field("spills_in", &self.spills_in)
             .finish_non_exhaustive()
     }
 }
@@ -56,6 +113,12 @@ pub enum OpenError {
     /// The system gave no thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
+    /// The settings do not fit together.
+    #[error("cannot keep to the settings")]
+    Settings(#[source] SettingsError),
+    /// The bytes of sessions that could not be saved cannot be looked for.
+    #[error("cannot read the directory of what could not be saved")]
+    Spills(#[source] std::io::Error),
 }
 
 impl OpenError {
@@ -63,7 +126,8 @@ impl OpenError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Directory(error) => error.kind(),
-            Self::Thread(_) => ErrorKind::Unavailable,
+            Self::Thread(_) | Self::Spills(_) => ErrorKind::Unavailable,
+            Self::Settings(_) => ErrorKind::Invalid,
         }
     }
 }

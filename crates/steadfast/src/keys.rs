@@ -264,7 +264,11 @@ impl ApiKeys {
                 | RowBody::Revision(_)
                 | RowBody::Universe(_)
                 | RowBody::Ordered(_)
-                | RowBody::Review => Err(KeyError::Corrupt { id }),
+                | RowBody::Review
+                | RowBody::Record(_)
+                | RowBody::Ends(_)
+                | RowBody::Presence(_)
+                | RowBody::Mail(_) => Err(KeyError::Corrupt { id }),
             },
             Some(Found::Corrupt(_)) => Err(KeyError::Corrupt { id }),
             Some(Found::Absent) | None => Ok(None),

@@ -2,22 +2,33 @@
 
 use std::fmt;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
+use steadfast_core::game_server::ServerEvent;
 use steadfast_core::platform::{
     EntryPage, EntryState, FindStanding, ListEntries, ListOrdered, ListRevisions, ListStores,
     OrderedPage, OrderedRequest, OrderedState, Permit, PlatformError, RemoveRevision, Request,
     RevisionPage, Settings, Snapshot, Standing, StoreInfo, StorePage, StoreRequest, SweepReport,
     TakeSnapshot, Update, UpdateStep,
 };
-use steadfast_core::{Content, EntryId, Limits, Timestamp, WriteId};
-use steadfast_storage::{Backend, LocalPlatform, MemoryBackend, Platform};
+use steadfast_core::session::Spill;
+use steadfast_core::{Content, EntryId, Limits, OpeningId, Timestamp, WriteId};
+use steadfast_storage::{Backend, LocalPlatform, LocalRecords, MemoryBackend, Ownership, Platform};
 use steadfast_storage_redb::{BackupError, Manifest, Observer, RedbBackend};
+use tokio::sync::oneshot;
 
 use crate::answer::{Answer, submit};
+use crate::driver::Events;
 use crate::engine::{OpenError, Options, Stopped};
+use crate::errors::StoreError;
 use crate::keys::{ApiKeys, new_write_id};
+use crate::session::{Data, Dynamic};
+use crate::sessions::Sessions;
+use crate::spills::{KeptSpill, Spills};
+use crate::store::Store;
 use crate::sweeper::Sweeper;
 
 /// An open store. A cheap handle: clones are the same store.
@@ -27,16 +38,34 @@ pub struct Steadfast {
     limits: Arc<Limits>,
     settings: Arc<Settings>,
     sweeper: Arc<Sweeper>,
+    sessions: Arc<Sessions>,
     /// The backend once more, if it is one that can be copied.
     directory: Option<Arc<RedbBackend>>,
 }
 
 impl Steadfast {
-    /// Opens a data directory, and makes it if there is none. One process at a time.
+    /// Opens a data directory, and makes it if there is none. One process at a time. The work is
+    /// done on a thread of its own.
     ///
     /// # Errors
     /// [`OpenError`]: held by another process, of an unknown format, damaged, or not ours.
-    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+    pub async fn open(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let dir = dir.as_ref().to_path_buf();
+        let (sender, receiver) = oneshot::channel();
+        let named = thread::Builder::new().name("steadfast-open".into());
+        // Should nobody wait any more, the store is closed again.
+        let open = move || drop(sender.send(Self::open_with(dir, Options::default())));
+        // Not joined: it ends with what it sends.
+        drop(named.spawn(open).map_err(OpenError::Thread)?);
+        let ended = || Err(OpenError::Thread(std::io::Error::other("the opening ended early")));
+        receiver.await.unwrap_or_else(|_| ended())
+    }
+
+    /// The same with settings, on this thread.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), [`OpenError::Settings`], and [`OpenError::Spills`].
+    pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         let clock = Arc::clone(&options.clock);
         let redb_options = steadfast_storage_redb::Options {
             clock: Box::new(move || clock()),
@@ -45,6 +74,8 @@ impl Steadfast {
         let backend =
             RedbBackend::open(dir.as_ref(), redb_options).map_err(OpenError::Directory)?;
         let backend = Arc::new(backend);
+        let spills_in = options.spills_in.or_else(|| Some(dir.as_ref().join("spills")));
+        let options = Options { ownership: Ownership::Sole, spills_in, ..options };
         let db = Self::over(Arc::<RedbBackend>::clone(&backend), options)?;
         Ok(Self { directory: Some(backend), ..db })
     }
@@ -52,7 +83,7 @@ impl Steadfast {
     /// A store that lives as long as its handles, for tests and for trying things out.
     ///
     /// # Errors
-    /// [`OpenError::Thread`].
+    /// [`OpenError::Thread`], [`OpenError::Settings`].
     pub fn in_memory(options: Options) -> Result<Self, OpenError> {
         let clock = Arc::clone(&options.clock);
         Self::over(Arc::new(MemoryBackend::new(move || clock())), options)
@@ -61,14 +92,90 @@ impl Steadfast {
     /// A store over a backend of one's own.
     ///
     /// # Errors
-    /// [`OpenError::Thread`].
+    /// [`OpenError::Thread`], [`OpenError::Settings`], [`OpenError::Spills`].
     pub fn over(backend: Arc<dyn Backend>, options: Options) -> Result<Self, OpenError> {
+        options.sessions.check().map_err(OpenError::Settings)?;
+        let spills = Spills::open(options.spills_in.as_deref()).map_err(OpenError::Spills)?;
         let writes_per_key_max = options.limits.writes_per_key_max;
         let platform = LocalPlatform::new(backend, options.settings.clone(), writes_per_key_max)
             .map_err(OpenError::Thread)?;
-        let sweeper = Sweeper::start(&platform, options.sweep_every).map_err(OpenError::Thread)?;
-        let (limits, settings) = (Arc::new(options.limits), Arc::new(options.settings));
-        Ok(Self { platform, limits, settings, sweeper: Arc::new(sweeper), directory: None })
+        let (limits, settings) =
+            (Arc::new(options.limits.clone()), Arc::new(options.settings.clone()));
+        let opening = OpeningId(new_write_id().0);
+        let records = LocalRecords::new(platform.clone(), opening, options.ownership);
+        let sweeper =
+            Sweeper::start(&platform, &records, options.sweep_every).map_err(OpenError::Thread)?;
+        let sessions = Arc::new(Sessions::new(Arc::new(records), spills, options));
+        Ok(Self {
+            platform,
+            limits,
+            settings,
+            sweeper: Arc::new(sweeper),
+            sessions,
+            directory: None,
+        })
+    }
+
+    /// The records of a data store as a type of one's own. The first call starts the game server
+    /// that its sessions live in.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[expect(clippy::unused_async, reason = "stores behind a network will have to be asked")]
+    pub async fn store<T: Data>(&self, name: &str) -> Result<Store<T>, StoreError> {
+        let (keep, store) = self.sessions.of_store(name, &self.limits)?;
+        let documents = self.sessions.options().documents;
+        Ok(Store::typed(keep, Arc::clone(&self.limits), store, documents))
+    }
+
+    /// The records of a data store as any JSON.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[expect(clippy::unused_async, reason = "stores behind a network will have to be asked")]
+    pub async fn values(&self, name: &str) -> Result<Store<Dynamic>, StoreError> {
+        let (keep, store) = self.sessions.of_store(name, &self.limits)?;
+        let documents = self.sessions.options().documents;
+        Ok(Store::dynamic(keep, Arc::clone(&self.limits), store, documents))
+    }
+
+    /// Does what is due for sessions and tells what happened, with [`Drive::ByPoll`]. How long
+    /// nothing more is due; nothing if that is not known, or a thread does it.
+    ///
+    /// [`Drive::ByPoll`]: crate::Drive::ByPoll
+    pub fn poll(&self) -> Option<Duration> {
+        self.sessions.keep().and_then(|keep| keep.poll())
+    }
+
+    /// What happens to the game server that sessions live in; nothing before the first of them.
+    pub fn server_events(&self) -> Option<Events<ServerEvent>> {
+        let keep = self.sessions.keep()?;
+        Some(keep.driver.with(|state, _| Events::of(&state.server_events)))
+    }
+
+    /// How many sessions are open.
+    pub fn session_count(&self) -> usize {
+        self.sessions.keep().map_or(0, |keep| keep.driver.with(|state, _| state.session_count()))
+    }
+
+    /// What earlier sessions could not save and no record has taken since. It is offered to every
+    /// opening of its record; what is stale by then is left to a person.
+    pub fn spills(&self) -> Vec<KeptSpill> {
+        self.sessions.spills.list()
+    }
+
+    /// Files in the directory of spills that are damaged or not ours. They are left alone.
+    pub fn unreadable_spills(&self) -> Vec<PathBuf> {
+        self.sessions.spills.unreadable()
+    }
+
+    /// Releases every session, and takes no others. What could not be saved within `close_timeout`
+    /// comes back, and is kept for the next opening of its record.
+    pub async fn close_sessions(&self) -> Vec<Spill> {
+        match self.sessions.end() {
+            None => Vec::new(),
+            Some(keep) => submit(|done| keep.close(done)).await.unwrap_or_default(),
+        }
     }
 
     /// The limits of requests.
@@ -288,12 +395,15 @@ impl Steadfast {
         backend.backup_to(dir.as_ref(), observer)
     }
 
-    /// Finishes what was submitted and closes the store for every handle. Blocks until it is done.
+    /// Releases every session, finishes what was submitted and closes the store for every handle.
+    /// Blocks until it is done: for sessions at most `close_timeout`. In async code, await
+    /// [`close_sessions`](Self::close_sessions) before.
     ///
     /// # Errors
     /// [`Stopped`]: it had stopped before, or could not be closed in order. What was acknowledged
     /// is durable all the same.
     pub fn close(self) -> Result<(), Stopped> {
+        self.sessions.close();
         self.sweeper.stop();
         self.backend().close().map_err(|reason| Stopped { reason })
     }
@@ -343,7 +453,7 @@ mod tests {
         let go_on = &mut |_| std::ops::ControlFlow::Continue(());
         let refused = db.backup_to(dir.path(), go_on);
         assert!(matches!(refused, Err(BackupError::Unsupported)), "{refused:?}");
-        let home = Steadfast::open(dir.path().join("home"), Options::default()).unwrap();
+        let home = Steadfast::open_with(dir.path().join("home"), Options::default()).unwrap();
         let made = home.backup_to(dir.path().join("saved"), go_on).unwrap();
         home.close().unwrap();
         assert_eq!(steadfast_storage_redb::verify(&dir.path().join("saved"), go_on).unwrap(), made);

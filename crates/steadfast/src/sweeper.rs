@@ -12,7 +12,8 @@ use std::time::Duration;
 use steadfast_core::StoreId;
 use steadfast_core::platform::{PlatformError, SweepOnce, SweepReport};
 use steadfast_storage::local::WeakPlatform;
-use steadfast_storage::{Done, LocalPlatform, wait};
+use steadfast_storage::records::WeakRecords;
+use steadfast_storage::{Done, LocalPlatform, LocalRecords, wait};
 
 /// How many rows a pass of the thread looks at.
 const BUDGET: usize = 512;
@@ -34,13 +35,15 @@ impl Sweeper {
     /// Starts the thread, if there is to be one.
     pub(crate) fn start(
         platform: &LocalPlatform,
+        records: &LocalRecords,
         every: Option<Duration>,
     ) -> std::io::Result<Self> {
         let position = Position::default();
         let Some(every) = every else { return Ok(Self { position, stop: Mutex::new(None) }) };
         let (stop, stopped) = mpsc::channel();
         let (weak, at) = (platform.downgrade(), Arc::clone(&position));
-        let run = move || run(&weak, &at, &stopped, every);
+        let records = records.downgrade();
+        let run = move || run(&weak, &records, &at, &stopped, every);
         thread::Builder::new().name("steadfast-sweep".into()).spawn(run)?;
         Ok(Self { position, stop: Mutex::new(Some(stop)) })
     }
@@ -87,7 +90,13 @@ fn submit(
     platform.sweep(request, done);
 }
 
-fn run(weak: &WeakPlatform, position: &Position, stopped: &Receiver<()>, every: Duration) {
+fn run(
+    weak: &WeakPlatform,
+    records: &WeakRecords,
+    position: &Position,
+    stopped: &Receiver<()>,
+    every: Duration,
+) {
     let mut pause = every;
     while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         let Some(platform) = weak.upgrade() else { return };
@@ -98,6 +107,12 @@ fn run(weak: &WeakPlatform, position: &Position, stopped: &Receiver<()>, every: 
             Some(Ok(_) | Err(_)) => every,
             None => return,
         };
+        if pause == every
+            && let Some(records) = records.upgrade()
+        {
+            // As above: what failed is due again.
+            drop(wait(|done| records.sweep_servers(done)));
+        }
     }
 }
 
@@ -106,11 +121,12 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use steadfast_core::platform::{Permit, Request, Set, Settings, When};
+    use steadfast_core::record::{PresenceBody, PresenceState};
     use steadfast_core::{
-        Content, EntryId, EntryKey, JsonText, Metadata, RowKey, Scope, StoreName, Timestamp,
-        UniverseId,
+        Batch, Content, EntryId, EntryKey, Found, JsonText, Metadata, Revision, RowBody, RowKey,
+        Scope, ServerId, StoreName, Timestamp, UniverseId, Write,
     };
-    use steadfast_storage::{Backend, MemoryBackend};
+    use steadfast_storage::{Backend, MemoryBackend, Ownership};
 
     use super::*;
     use crate::{Options, Steadfast};
@@ -177,6 +193,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_open_store_lets_dead_game_servers_go() {
+        let (backend, hours, db) = written(Some(Duration::from_millis(1))).await;
+        let (state, home, address) = (PresenceState::Dead, None, "".into());
+        let body = RowBody::Presence(PresenceBody { state, seq: 1, home, address });
+        let key = RowKey::Presence(ServerId(5));
+        let revision = Revision { counter: 1, tag: 1 };
+        let writes = vec![Write::Put { key: key.clone(), revision, body }];
+        let batch = Batch { conditions: vec![], writes };
+        let outcome = wait(|done| backend.commit(batch, done)).unwrap();
+        assert!(outcome.committed().is_some());
+        hours.store(LATER, Ordering::Relaxed);
+        while backend.snapshot().get(&key) != Found::Absent {
+            thread::yield_now();
+        }
+        drop(db);
+    }
+
+    #[tokio::test]
     async fn a_store_that_is_dropped_ends_its_thread_at_once() {
         let (backend, _, db) = written(Some(Duration::from_hours(1))).await;
         let other = db.clone();
@@ -192,7 +226,9 @@ mod tests {
     async fn the_next_pass_goes_on_with_the_data_stores_where_the_last_one_ended() {
         let (backend, _, _db) = written(None).await;
         let platform = LocalPlatform::new(backend, Settings::default(), 64).unwrap();
-        let sweeper = Sweeper::start(&platform, None).unwrap();
+        let opening = steadfast_core::OpeningId(1);
+        let records = LocalRecords::new(platform.clone(), opening, Ownership::Sole);
+        let sweeper = Sweeper::start(&platform, &records, None).unwrap();
         *sweeper.position.lock().unwrap() = Some(entry("zzz").store);
         let report = wait(|done| sweeper.submit(&platform, 1, done)).unwrap().unwrap();
         assert_eq!(report.stores_after, None);

@@ -5,11 +5,12 @@
 //! to by the entry and by the revision row of the same counter. A value is removed with its last
 //! pointer.
 
+mod body;
 mod history;
 mod ordered;
 
 use redb::ReadableTable;
-use steadfast_core::{Condition, Found, RowKey, Timestamp};
+use steadfast_core::{Condition, Found, Timestamp};
 use steadfast_storage::backend::OrderedChange;
 
 use crate::bytes::Family;
@@ -24,7 +25,7 @@ use crate::encode::stamped::Stamped;
 use crate::encode::store::{Store, StoreRow};
 use crate::encode::{api_key, content, universe, value};
 use crate::engine::{EngineError, Source, WriteTables};
-use crate::prepare::{Change, EntryRef, NewState, Prepared};
+use crate::prepare::{Asked, Change, EntryRef, NewState, Prepared};
 use crate::read::{Lookup, is_outrun, lookup, row, verify_content};
 use crate::stores::StoreNumbers;
 
@@ -70,13 +71,17 @@ impl Before {
 impl Apply<'_, '_> {
     /// Whether all conditions hold.
     pub(crate) fn holds(&self, batch: &mut Prepared) -> Result<bool, EngineError> {
-        for (key, condition, entry) in &mut batch.conditions {
-            if let Some(entry) = entry {
-                self.learn_number(entry);
-            }
-            let holds = match (&*key, entry) {
-                (RowKey::Entry(_), Some(entry)) => self.entry_holds(*condition, entry)?,
-                _ => condition.holds(&row(&self.tables, self.stores, key)?),
+        for (key, condition, asked) in &mut batch.conditions {
+            let holds = match asked {
+                Asked::Entry(entry) => {
+                    self.learn_number(entry);
+                    self.entry_holds(*condition, entry)?
+                }
+                Asked::Body(at) => {
+                    self.learn_number(&mut at.place);
+                    self.body_holds(*condition, at)?
+                }
+                Asked::Other => condition.holds(&row(&self.tables, self.stores, key)?),
             };
             if !holds {
                 return Ok(false);
@@ -118,13 +123,21 @@ impl Apply<'_, '_> {
     }
 
     /// Writes all changes of a batch.
-    pub(crate) fn write(&mut self, batch: Prepared, stamp: Timestamp) -> Result<(), EngineError> {
+    pub(crate) fn write(
+        &mut self,
+        mut batch: Prepared,
+        stamp: Timestamp,
+    ) -> Result<(), EngineError> {
+        batch.recall();
         // What a condition saw still stands there for the first change of the batch.
         let mut seen = batch.conditions;
         self.ordered.push(Vec::new());
         for change in batch.changes {
             let seen = std::mem::take(&mut seen);
-            let seen = seen.into_iter().filter_map(|(.., entry)| entry);
+            let seen = seen.into_iter().filter_map(|(.., asked)| match asked {
+                Asked::Entry(entry) => Some(entry),
+                Asked::Body(_) | Asked::Other => None,
+            });
             self.write_change(change, seen, stamp)?;
         }
         if self.ordered.last().is_some_and(Vec::is_empty) {
@@ -192,6 +205,9 @@ impl Apply<'_, '_> {
             Change::DeleteReview { hour, reviewed } => {
                 self.tables.remove(Family::Reviews, &review_key(hour, &reviewed)).map(drop)
             }
+            Change::PutBody { at, revision, body, .. } => self.put_body(at, revision, &body, stamp),
+            Change::DeleteBody { at } => self.delete_body(at),
+            Change::MarkBody { at } => self.mark_body(at),
         }
     }
 
@@ -247,7 +263,10 @@ impl Apply<'_, '_> {
             | Change::DeleteOrdered { .. }
             | Change::MarkOrdered { .. }
             | Change::PutReview { .. }
-            | Change::DeleteReview { .. } => unreachable!("the caller writes these itself"),
+            | Change::DeleteReview { .. }
+            | Change::PutBody { .. }
+            | Change::DeleteBody { .. }
+            | Change::MarkBody { .. } => unreachable!("the caller writes these itself"),
         }
     }
 

@@ -19,11 +19,11 @@ use steadfast_storage::{
 
 use crate::bytes::Family;
 use crate::committer::{self, Full, Queue, Write};
-use crate::directory::{Contents, Directory};
+use crate::directory::{Contents, Directory, FORMAT_VERSION};
 use crate::encode::meta::{self, Counters};
 use crate::engine::{
     EngineError, FAMILIES, Health, Snapshot, Source, add_tables, caught, create_tables, guarded,
-    is_original, table_name, tables_present,
+    is_original, since, table_name, tables_present,
 };
 use crate::error::{CloseError, OpenError};
 use crate::gate::Gate;
@@ -150,7 +150,7 @@ impl RedbBackend {
         let opened = caught(|| open_database(gate, &options)).map_err(|error| {
             // Whatever the engine still tries while it unwinds stays out of the file.
             health.stop(&error.to_string());
-            damaged(&error.to_string())
+            not_opened(&error)
         });
         let (database, mut counters, stores) = opened?;
         // Durable with the first commit.
@@ -352,6 +352,19 @@ pub(crate) fn damaged(reason: &str) -> OpenError {
     OpenError::Damaged { reason: reason.to_owned() }
 }
 
+fn not_opened(error: &EngineError) -> OpenError {
+    match error {
+        EngineError::Newer => {
+            let (found, expected) = ("tables of a newer version".to_owned(), FORMAT_VERSION);
+            OpenError::UnknownFormat { found, expected }
+        }
+        EngineError::NoSpace
+        | EngineError::Failed(_)
+        | EngineError::Panicked(_)
+        | EngineError::Stopped(_) => damaged(&error.to_string()),
+    }
+}
+
 pub(crate) fn file_backend(file: std::fs::File) -> Result<FileBackend, OpenError> {
     FileBackend::new(file).map_err(|error| damaged(&error.to_string()))
 }
@@ -387,6 +400,10 @@ pub(crate) fn open_database(
     complete_tables(&database)?;
     let snapshot = Snapshot::open(&database)?;
     let counters = load_counters(&snapshot)?;
+    if counters.tables > meta::TABLES {
+        // What is not known would be left out of copies, and not be kept true by writes.
+        return Err(EngineError::Newer);
+    }
     let stores = StoreNumbers::load(&snapshot)?;
     drop(snapshot);
     Ok((database, counters, stores))
@@ -404,9 +421,14 @@ pub(crate) fn complete_tables(database: &Database) -> Result<(), EngineError> {
         return Err(missing(family));
     }
     let later: Vec<Family> = FAMILIES.into_iter().filter(is_missing).collect();
-    let Some(first) = later.first() else { return Ok(()) };
+    if later.is_empty() {
+        return Ok(());
+    }
     let counters = load_counters(&Snapshot::open(database)?)?;
-    if counters.tables >= meta::TABLES { Err(missing(*first)) } else { add_tables(database) }
+    match later.into_iter().find(|family| since(*family) <= counters.tables) {
+        Some(family) => Err(missing(family)),
+        None => add_tables(database),
+    }
 }
 
 pub(crate) fn load_counters(source: &impl Source) -> Result<Counters, EngineError> {
@@ -435,7 +457,7 @@ fn closed_at(directory: &Directory, options: &Options) -> Result<Option<u64>, Op
         drop(database);
         Ok(counters)
     });
-    let counters = look.map_err(|error| damaged(&error.to_string()))?;
+    let counters = look.map_err(|error| not_opened(&error))?;
     match went_back(Some(closed_at), &counters) {
         Some(reason) => Err(OpenError::WentBack { reason }),
         None => Ok(Some(closed_at)),

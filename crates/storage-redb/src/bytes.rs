@@ -39,6 +39,14 @@ pub(crate) enum Family {
     Board,
     /// Reminders by hour.
     Reviews,
+    /// Who may write entries.
+    Records,
+    /// How grants of records ended.
+    Ends,
+    /// Game servers.
+    Presences,
+    /// Mail to game servers.
+    Mail,
 }
 
 impl Family {
@@ -55,6 +63,10 @@ impl Family {
             Self::Ordered => 9,
             Self::Board => 10,
             Self::Reviews => 11,
+            Self::Records => 12,
+            Self::Ends => 13,
+            Self::Presences => 14,
+            Self::Mail => 15,
         }
     }
 }
@@ -157,6 +169,10 @@ impl Writer {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
 
+    pub(crate) fn u128(&mut self, value: u128) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
     pub(crate) fn i64(&mut self, value: i64) {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
@@ -238,6 +254,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u64(&mut self) -> Result<u64, Damage> {
         Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    pub(crate) fn u128(&mut self) -> Result<u128, Damage> {
+        Ok(u128::from_le_bytes(self.array()?))
     }
 
     pub(crate) fn i64(&mut self) -> Result<i64, Damage> {

@@ -16,6 +16,7 @@ use redb::{Database, StorageBackend};
 use steadfast_core::{EntryKey, Scope, Timestamp};
 
 use crate::bytes::Family;
+use crate::encode::bodied::{self, Bodied};
 use crate::encode::entry::Current;
 use crate::encode::index::{self, Kind};
 use crate::encode::keys::{
@@ -226,6 +227,13 @@ impl Found {
             && let Ok(row) = universe::decode(id, record)
         {
             self.put(Family::Universes, key, (row.stamped_at, row.revision.counter), record);
+        } else {
+            for of in Bodied::ALL {
+                if let Ok((stamped, _)) = bodied::decode(of, key, record) {
+                    let age = (stamped.stamped_at, stamped.revision.counter);
+                    self.put(of.family(), key, age, record);
+                }
+            }
         }
     }
 

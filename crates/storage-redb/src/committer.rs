@@ -290,9 +290,10 @@ fn failed(
         let reason = Arc::clone(&reason);
         match error {
             EngineError::NoSpace => Outcome::Refused(Refusal::Exhausted { reason }),
-            EngineError::Failed(_) | EngineError::Panicked(_) | EngineError::Stopped(_) => {
-                Outcome::Refused(Refusal::Unavailable { reason })
-            }
+            EngineError::Failed(_)
+            | EngineError::Newer
+            | EngineError::Panicked(_)
+            | EngineError::Stopped(_) => Outcome::Refused(Refusal::Unavailable { reason }),
         }
     };
     if !progress.is_committing {

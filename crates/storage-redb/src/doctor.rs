@@ -13,6 +13,7 @@ use steadfast_core::{RowKey, StoreId};
 use crate::backend::{file_backend, went_back};
 use crate::bytes::Family;
 use crate::directory::Directory;
+use crate::encode::bodied::Bodied;
 use crate::encode::entry::Current;
 use crate::encode::index::Kind;
 use crate::encode::keys::{
@@ -23,7 +24,7 @@ use crate::encode::stamped::Stamped;
 use crate::encode::store::Store;
 use crate::encode::{api_key, universe};
 use crate::error::OpenError;
-use crate::examine::{Finding, Patient, Traces};
+use crate::examine::{Finding, Patient, Traces, bodies};
 use crate::options::Options;
 
 /// What an examination found.
@@ -48,6 +49,14 @@ pub struct Report {
     pub universe_count: u64,
     /// Reminders of history to be looked at. A lost one costs space, not data.
     pub review_count: u64,
+    /// Records that can be read: who may write an entry.
+    pub record_count: u64,
+    /// Records whose last ends of grants can be read. Damaged ones count as forgotten.
+    pub ends_count: u64,
+    /// Game servers that can be read.
+    pub presence_count: u64,
+    /// Mail to game servers that can be read. Lost mail is asked for again.
+    pub mail_count: u64,
     /// Values that nothing points to: lost space, not damage.
     pub orphan_count: u64,
     /// Rows that exist and cannot be read, with the reason.
@@ -96,6 +105,7 @@ pub fn doctor(dir: &Path) -> Result<Report, OpenError> {
     examine_universes(&mut patient, &mut report);
     examine_ordered(&mut patient, &mut report, &stores);
     examine_reviews(&mut patient, &mut report);
+    examine_bodies(&mut patient, &mut report, &stores);
     examine_entries(&mut patient, &mut report, &stores);
     report.problems.extend(patient.failures.iter().cloned());
     Ok(report)
@@ -197,6 +207,28 @@ fn examine_reviews(patient: &mut Patient, report: &mut Report) {
             (None, _) => report.problems.push("a reminder whose key is malformed".to_owned()),
         }
     });
+}
+
+fn examine_bodies(patient: &mut Patient, report: &mut Report, stores: &HashMap<u32, StoreId>) {
+    for of in Bodied::ALL {
+        let mut readable = 0;
+        for (key, found) in patient.bodies(of) {
+            let Some(problem) = found.problem(of) else {
+                readable += 1;
+                continue;
+            };
+            match bodies::name(of, &key, stores) {
+                Some(name) => report.damaged.push((name, problem)),
+                None => report.problems.push(format!("a key that names nothing: {problem}")),
+            }
+        }
+        *match of {
+            Bodied::Record => &mut report.record_count,
+            Bodied::Ends => &mut report.ends_count,
+            Bodied::Presence => &mut report.presence_count,
+            Bodied::Mail => &mut report.mail_count,
+        } = readable;
+    }
 }
 
 fn examine_entries(patient: &mut Patient, report: &mut Report, stores: &HashMap<u32, StoreId>) {

@@ -10,7 +10,12 @@
 //! ordk  K                       an entry of an ordered data store, with its value or without
 //! ord   B, value i64, key       the same by value, only while there is a value
 //! rev   hour u32, kind, names   a reminder
-//! idx   family, key             that the key exists in `cur`, `sto`, `key`, `uni`, `ordk` or `ord`
+//! rec   K                       who may write an entry
+//! end   K                       how the last grants of a record ended
+//! pre   server u128             a game server
+//! mail  server u128, names      what a game server is asked to do
+//! idx   family, key             that the key exists in `cur`, `sto`, `key`, `uni`, `ordk`, `ord`,
+//!                               `rec` or `pre`
 //! meta  name                    counters
 //!
 //! K = store number u32, scope, 00, key; B = store number u32, scope, 00 00;
@@ -20,13 +25,16 @@
 //! Any bytes decode to a record or to a [`Damage`](crate::bytes::Damage), never to a panic.
 
 pub(crate) mod api_key;
+pub(crate) mod bodied;
 pub(crate) mod content;
 pub(crate) mod entry;
 pub(crate) mod index;
 pub(crate) mod keys;
 pub(crate) mod meta;
 pub(crate) mod ordered;
+pub(crate) mod record;
 pub(crate) mod revision;
+pub(crate) mod server;
 pub(crate) mod stamped;
 pub(crate) mod store;
 pub(crate) mod universe;

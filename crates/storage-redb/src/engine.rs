@@ -21,7 +21,7 @@ use crate::bytes::Family;
 pub(crate) type Bytes = &'static [u8];
 
 /// Every table, by family. Copies go through them in this order.
-pub(crate) const FAMILIES: [Family; 11] = [
+pub(crate) const FAMILIES: [Family; 15] = [
     Family::Current,
     Family::Values,
     Family::Revisions,
@@ -33,6 +33,10 @@ pub(crate) const FAMILIES: [Family; 11] = [
     Family::Ordered,
     Family::Board,
     Family::Reviews,
+    Family::Records,
+    Family::Ends,
+    Family::Presences,
+    Family::Mail,
 ];
 
 /// The name of a family's table.
@@ -49,11 +53,15 @@ pub(crate) const fn table_name(family: Family) -> &'static str {
         Family::Ordered => "ordk",
         Family::Board => "ord",
         Family::Reviews => "rev",
+        Family::Records => "rec",
+        Family::Ends => "end",
+        Family::Presences => "pre",
+        Family::Mail => "mail",
     }
 }
 
-/// Whether the first stores had the table of a family already.
-pub(crate) const fn is_original(family: Family) -> bool {
+/// Since which state of [`TABLES`](crate::encode::meta::TABLES) there is the table of a family.
+pub(crate) const fn since(family: Family) -> u8 {
     match family {
         Family::Current
         | Family::Values
@@ -61,9 +69,15 @@ pub(crate) const fn is_original(family: Family) -> bool {
         | Family::Stores
         | Family::Index
         | Family::ApiKeys
-        | Family::Meta => true,
-        Family::Universes | Family::Ordered | Family::Board | Family::Reviews => false,
+        | Family::Meta => 1,
+        Family::Universes | Family::Ordered | Family::Board | Family::Reviews => 2,
+        Family::Records | Family::Ends | Family::Presences | Family::Mail => 3,
     }
+}
+
+/// Whether the first stores had the table of a family already.
+pub(crate) const fn is_original(family: Family) -> bool {
+    since(family) == 1
 }
 
 fn definition(family: Family) -> TableDefinition<'static, Bytes, Bytes> {
@@ -79,6 +93,9 @@ pub(crate) enum EngineError {
     /// The engine reported an error.
     #[error("{0}")]
     Failed(String),
+    /// The store has tables that this version does not know.
+    #[error("it has tables of a newer version")]
+    Newer,
     /// The engine panicked.
     #[error("the engine panicked: {0}")]
     Panicked(String),

@@ -4,6 +4,7 @@
 //! error or a panic it is opened anew. A walk over a table goes from the front to the first page
 //! that cannot be read, and then from the back.
 
+pub(crate) mod bodies;
 pub(crate) mod ordered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

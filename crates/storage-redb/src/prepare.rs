@@ -12,8 +12,9 @@ use steadfast_core::{
 };
 
 use crate::apply::Before;
+use crate::encode::bodied::{Bodied, encode_body};
 use crate::encode::content;
-use crate::encode::keys::entry_key;
+use crate::encode::keys::{entry_key, mail_key, server_key};
 use crate::stores::StoreNumbers;
 
 /// Stands in `K` for the number of a data store that is not known yet.
@@ -22,12 +23,67 @@ pub(crate) const NUMBER_UNKNOWN: u32 = 0;
 /// A batch ready to be written.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// What must hold, with `K` where the row belongs to an entry.
-    pub(crate) conditions: Vec<(RowKey, Condition, Option<EntryRef>)>,
+    /// What must hold, and of what.
+    pub(crate) conditions: Vec<(RowKey, Condition, Asked)>,
     /// What it changes.
     pub(crate) changes: Vec<Change>,
     /// Bytes of its contents.
     pub(crate) size: usize,
+}
+
+impl Prepared {
+    /// Tells each change what the condition on the same row saw, once all were checked.
+    pub(crate) fn recall(&mut self) {
+        for change in &mut self.changes {
+            if let Change::PutBody { at, asked: Some(index), .. } = change
+                && let Some((_, _, Asked::Body(seen))) = self.conditions.get(*index)
+            {
+                at.is_indexed = seen.is_indexed;
+            }
+        }
+    }
+}
+
+/// What a condition is on, as the tables know it, where that saves a look.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// An entry.
+    Entry(EntryRef),
+    /// A row of one of the families that have a body.
+    Body(BodyRef),
+    /// Any other row.
+    Other,
+}
+
+/// A row of one of the families that have a body, as the tables know it.
+#[derive(Debug)]
+pub(crate) struct BodyRef {
+    pub(crate) of: Bodied,
+    /// Its key in the table. `K`, with what that needs, where the row belongs to an entry.
+    pub(crate) place: EntryRef,
+    /// Whether the index knows it, once a condition on it was checked.
+    pub(crate) is_indexed: Option<bool>,
+}
+
+impl BodyRef {
+    /// That of a row; nothing if the row is of another family.
+    pub(crate) fn new(stores: &StoreNumbers, key: &RowKey) -> Option<Self> {
+        let own = |entry_key| EntryRef { store: None, entry_key, before: None };
+        let (of, place) = match key {
+            RowKey::Record(entry) => (Bodied::Record, EntryRef::new(stores, entry)),
+            RowKey::Ends(entry) => (Bodied::Ends, EntryRef::new(stores, entry)),
+            RowKey::Presence(server) => (Bodied::Presence, own(server_key(*server).to_vec())),
+            RowKey::Mail(server, entry) => (Bodied::Mail, own(mail_key(*server, entry))),
+            RowKey::Store(_)
+            | RowKey::Entry(_)
+            | RowKey::Revision(..)
+            | RowKey::ApiKey(_)
+            | RowKey::Universe(_)
+            | RowKey::Ordered(_)
+            | RowKey::Review(..) => return None,
+        };
+        Some(Self { of, place, is_indexed: None })
+    }
 }
 
 /// An entry as the tables know it.
@@ -82,6 +138,12 @@ pub(crate) enum Change {
     PutReview { hour: UtcHour, reviewed: Reviewed, revision: Revision },
     /// Removes a reminder.
     DeleteReview { hour: UtcHour, reviewed: Reviewed },
+    /// Writes a row of a family that has a body. Which condition is on the same row, if one is.
+    PutBody { at: BodyRef, revision: Revision, body: Vec<u8>, asked: Option<usize> },
+    /// Removes a row of a family that has a body.
+    DeleteBody { at: BodyRef },
+    /// Leaves only the witness of a row of a family that has a body, if that family has one.
+    MarkBody { at: BodyRef },
     /// Leaves only the witness of an entry, so that it reads as damaged and never as new.
     MarkEntry { entry: EntryRef },
     /// Leaves a link in the chain of a history that reads as damaged, for a revision that is lost.
@@ -122,17 +184,14 @@ impl EntryRef {
 /// Prepares a batch that passed its check.
 pub(crate) fn prepare(stores: &StoreNumbers, batch: Batch) -> Prepared {
     let conditions = batch.conditions.into_iter().map(|(key, condition)| {
-        let entry = match &key {
-            RowKey::Entry(entry) | RowKey::Revision(entry, _) => Some(EntryRef::new(stores, entry)),
-            RowKey::Store(_)
-            | RowKey::ApiKey(_)
-            | RowKey::Universe(_)
-            | RowKey::Ordered(_)
-            | RowKey::Review(..) => None,
+        let asked = if let RowKey::Entry(entry) = &key {
+            Asked::Entry(EntryRef::new(stores, entry))
+        } else {
+            BodyRef::new(stores, &key).map_or(Asked::Other, Asked::Body)
         };
-        (key, condition, entry)
+        (key, condition, asked)
     });
-    let conditions = conditions.collect();
+    let conditions: Vec<_> = conditions.collect();
     let mut changes = Vec::with_capacity(batch.writes.len());
     let mut last_deleted: Option<&EntryId> = None;
     for write in &batch.writes {
@@ -151,7 +210,11 @@ pub(crate) fn prepare(stores: &StoreNumbers, batch: Batch) -> Prepared {
         } else {
             last_deleted = None;
         }
-        changes.push(change(stores, write, &batch.writes));
+        let mut change = change(stores, write, &batch.writes);
+        if let Change::PutBody { asked, .. } = &mut change {
+            *asked = conditions.iter().position(|(key, ..)| key == write.key());
+        }
+        changes.push(change);
     }
     let size = changes.iter().map(Change::size).sum();
     Prepared { conditions, changes, size }
@@ -163,6 +226,7 @@ impl Change {
             Self::PutEntry { state, .. } | Self::PutRevision { state, .. } => {
                 state.content.as_ref().map_or(0, Vec::len)
             }
+            Self::PutBody { body, .. } => body.len(),
             Self::PutUniverse { body, .. } => 8 * body.earlier_snapshots.len(),
             Self::PutStore { .. }
             | Self::DeleteStore { .. }
@@ -175,6 +239,8 @@ impl Change {
             | Self::DeleteUniverse { .. }
             | Self::PutReview { .. }
             | Self::DeleteReview { .. }
+            | Self::DeleteBody { .. }
+            | Self::MarkBody { .. }
             | Self::MarkOrdered { .. }
             | Self::MarkUniverse { .. }
             | Self::MarkEntry { .. }
@@ -250,8 +316,19 @@ fn change(stores: &StoreNumbers, write: &Write, writes: &[Write]) -> Change {
         (RowKey::Review(hour, reviewed), RowBody::Review) => {
             Change::PutReview { hour: *hour, reviewed: reviewed.clone(), revision }
         }
-        (_, _) => unreachable!("the check of the batch compares the families"),
+        (key, body) => put_body(stores, key, revision, body)
+            .expect("the check of the batch compares the families"),
     }
+}
+
+fn put_body(
+    stores: &StoreNumbers,
+    key: &RowKey,
+    revision: Revision,
+    body: &RowBody,
+) -> Option<Change> {
+    let (at, body) = (BodyRef::new(stores, key)?, encode_body(body)?);
+    Some(Change::PutBody { at, revision, body, asked: None })
 }
 
 fn deletion(stores: &StoreNumbers, key: &RowKey) -> Change {
@@ -269,6 +346,10 @@ fn deletion(stores: &StoreNumbers, key: &RowKey) -> Change {
         }
         RowKey::Review(hour, reviewed) => {
             Change::DeleteReview { hour: *hour, reviewed: reviewed.clone() }
+        }
+        RowKey::Record(_) | RowKey::Ends(_) | RowKey::Presence(_) | RowKey::Mail(..) => {
+            let at = BodyRef::new(stores, key).expect("these families have a body");
+            Change::DeleteBody { at }
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Reads of single rows, from a snapshot or inside a write.
 //!
 //! A miss is believed only when a second witness confirms it: the index for entries, stores, API
-//! keys and universes, the chain of the history for revisions. A state is believed unless a witness
+//! keys, universes, records and game servers, the chain of the history for revisions. A state is believed unless a witness
 //! knows of a newer one: the history for entries, the board for entries of ordered data stores.
 //! Everything else that does not read back as it was written is [`Found::Corrupt`].
 
+pub(crate) mod body;
 pub(crate) mod ordered;
 
 use std::sync::Arc;
@@ -81,6 +82,9 @@ pub(crate) fn row(
             Ok(record.map_or(Found::Absent, |record| {
                 review_found(*hour, reviewed.clone(), &key, record.value())
             }))
+        }
+        RowKey::Record(_) | RowKey::Ends(_) | RowKey::Presence(_) | RowKey::Mail(..) => {
+            body::row(source, stores, key)
         }
     }
 }

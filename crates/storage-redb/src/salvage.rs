@@ -7,6 +7,7 @@
 //!
 //! The source is not changed, except that its LOCK file names this process.
 
+mod bodies;
 mod others;
 
 use std::collections::HashMap;
@@ -53,12 +54,21 @@ pub struct SalvageReport {
     pub universe_count: u64,
     /// Reminders that were saved, or made anew because some were lost.
     pub review_count: u64,
+    /// Records that were saved: who may write an entry.
+    pub record_count: u64,
+    /// Records whose last ends of grants were saved.
+    pub ends_count: u64,
+    /// Game servers that were saved.
+    pub presence_count: u64,
+    /// Mail to game servers that was saved.
+    pub mail_count: u64,
     /// Rows that exist and could not be read. They are marked as damaged in the new store.
     pub damaged: Vec<RowKey>,
     /// Values of damaged rows that were saved as revision rows, and entries of ordered data stores
     /// that were read off their boards.
     pub recovered: Vec<RowKey>,
-    /// What was found and belongs to nothing that has a name.
+    /// What was found and belongs to nothing that has a name, and ends of grants and mail that could
+    /// not be read: without them nothing is taken for something else.
     pub lost: Vec<String>,
     /// What the engine said when it failed.
     pub failures: Vec<String>,
@@ -143,6 +153,7 @@ impl Rescue<'_> {
         self.rescue_api_keys()?;
         self.rescue_universes()?;
         self.rescue_ordered(&stores)?;
+        self.rescue_bodies(&stores)?;
         for (entry_key, traces) in self.patient.entries() {
             match Traces::name(&entry_key, &stores) {
                 Some(entry) => self.rescue_entry(&entry_key, &entry, &traces)?,
@@ -255,6 +266,16 @@ impl Rescue<'_> {
             if let Finding::Here(state) = self.patient.value(entry_key, head) {
                 self.report.recovered.push(RowKey::Revision(entry.clone(), counter));
                 self.put_revision(entry, counter, state)?;
+                // The row that would tell what is older is lost: what is not known there may have
+                // been, and must not read as absent.
+                let older = counter.checked_sub(1).filter(|older| *older > 0);
+                let is_known = |older: &u64| {
+                    traces.revisions.contains(older) || traces.values.contains_key(older)
+                };
+                if let Some(counter) = older.filter(|older| !is_known(older)) {
+                    let entry = EntryRef::new(&self.stores, entry);
+                    self.change(Change::MarkRevision { entry, counter }, Timestamp::EPOCH)?;
+                }
             }
         }
         Ok(())
@@ -311,3 +332,7 @@ fn nameless(entry_key: &[u8], stores: &HashMap<u32, StoreId>) -> String {
         },
     )
 }
+
+#[cfg(test)]
+#[path = "salvage/tests.rs"]
+mod tests;

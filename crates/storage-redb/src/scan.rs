@@ -6,6 +6,7 @@
 //! asks for the entry of each place.
 
 mod board;
+mod bodies;
 mod history;
 mod shape;
 mod walk;
@@ -120,6 +121,13 @@ pub(crate) fn scan(
                 }
             }
         }
+        RowRange::Records { store, after } => {
+            bodies::records(source, stores, store, after.as_ref(), &mut page)?;
+        }
+        RowRange::Presences { after } => bodies::presences(source, *after, &mut page)?,
+        RowRange::Mail { server, after } => {
+            bodies::mail(source, *server, after.as_ref(), &mut page)?;
+        }
     }
     Ok((page.items, page.more))
 }
@@ -146,7 +154,10 @@ pub(crate) fn heads(
         | RowRange::ApiKeys { .. }
         | RowRange::Board { .. }
         | RowRange::Ordered { .. }
-        | RowRange::Reviews { .. } => {}
+        | RowRange::Reviews { .. }
+        | RowRange::Records { .. }
+        | RowRange::Presences { .. }
+        | RowRange::Mail { .. } => {}
     }
     Ok((page.items, page.more))
 }

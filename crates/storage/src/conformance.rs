@@ -11,7 +11,8 @@
 //! ```
 //!
 //! [`platform`] and [`platform_conformance!`](crate::platform_conformance) do the same for data
-//! stores. There are three kinds of facts: sequences of operations are compared with a naive model,
+//! stores, [`records`] and [`records_conformance!`](crate::records_conformance) for exclusive work on
+//! their entries. There are three kinds of facts: sequences of operations are compared with a naive model,
 //! histories of several threads are judged by the checker in [`history`], and faults are injected
 //! one at a time and at random.
 //!
@@ -21,9 +22,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use steadfast_core::RowKey;
+
 use crate::backend::Backend;
 use crate::fault::Fault;
 use crate::platform::Platform;
+use crate::records::Records;
 
 mod explore;
 mod samples;
@@ -31,6 +35,7 @@ mod samples;
 pub mod backend;
 pub mod history;
 pub mod platform;
+pub mod records;
 
 /// Makes fresh backends of one engine.
 ///
@@ -93,6 +98,12 @@ pub trait PlatformHarness {
         false
     }
 
+    /// The rows beneath it, for the facts about what no request writes: records. Nothing if they
+    /// cannot be had.
+    fn backend(&mut self) -> Option<Arc<dyn Backend>> {
+        None
+    }
+
     /// Whether a request's own [`Permit`](steadfast_core::platform::Permit) counts. A client over
     /// HTTP has the rights of its API key instead.
     fn checks_permits(&self) -> bool {
@@ -103,6 +114,44 @@ pub trait PlatformHarness {
     /// Open Cloud shows no more than its value.
     fn tells_ordered_writes(&self) -> bool {
         true
+    }
+}
+
+/// Makes fresh records of one implementation, and the data stores that they stand in.
+///
+/// What an implementation cannot do, its harness says no to; the facts about it then pass without a
+/// word.
+pub trait RecordsHarness {
+    /// A place for one empty universe.
+    fn new() -> Self;
+
+    /// The records, the same ones each time.
+    fn records(&mut self) -> Arc<dyn Records>;
+
+    /// The data stores whose entries they are.
+    fn platform(&mut self) -> Arc<dyn Platform>;
+
+    /// Plans what happens to the next commits and the next reads and scans, one item for each.
+    fn inject(&mut self, commits: &[Option<Fault>], reads: &[bool]) -> bool {
+        let _ = (commits, reads);
+        false
+    }
+
+    /// Writes the batches that [`Fault::LateApply`] held back, where their conditions still hold.
+    fn release(&mut self) {}
+
+    /// Forgets the faults that were planned and did not happen yet.
+    fn heal(&mut self) {}
+
+    /// Damages a row, so that it cannot be read back as it was written.
+    fn damage(&mut self, row: &RowKey) -> bool {
+        let _ = row;
+        false
+    }
+
+    /// Closes and opens again what lies behind the records, as another opening.
+    fn reopen(&mut self) -> bool {
+        false
     }
 }
 
@@ -120,6 +169,11 @@ macro_rules! conformance {
                 a_batch_is_checked_before_it_is_written,
                 a_large_value_comes_back_byte_for_byte,
                 values_of_a_batch_are_limited_together,
+                a_record_is_written_only_at_its_revision,
+                a_grant_leaves_the_entry_as_it_is,
+                ends_come_back_in_their_order,
+                mail_is_listed_for_its_server_only,
+                mail_that_was_replaced_is_not_deleted_by_who_handled_the_earlier,
                 rows_of_one_batch_appear_together,
                 a_completion_may_submit_the_next_request,
                 many_batches_may_be_under_way_at_once,
@@ -198,6 +252,63 @@ macro_rules! platform_conformance {
                 a_late_store_change_is_refused_by_a_newer_one,
                 store_changes_of_several_threads_agree,
                 store_changes_survive_a_reopening,
+                a_held_entry_refuses_each_write_and_names_its_holder,
+                a_held_entry_is_not_made_by_anybody_else,
+                an_entry_that_was_let_go_takes_each_write,
+                a_write_that_happened_is_recognised_while_the_entry_is_held,
+                a_write_held_back_is_refused_by_a_grant,
+                a_forced_write_takes_the_record_and_tells_its_holder,
+                a_forced_write_of_what_nobody_holds_is_a_write_like_any_other,
+            }
+        }
+    };
+}
+
+/// Makes a module of tests, one for each fact of [`conformance::records`](crate::conformance::records),
+/// from a [`RecordsHarness`](crate::conformance::RecordsHarness).
+#[macro_export]
+macro_rules! records_conformance {
+    ($harness:ty) => {
+        mod records_conformance {
+            use super::*;
+
+            $crate::conformance_facts! { records, $harness:
+                a_record_that_was_never_held_is_absent_in_all_its_parts,
+                a_grant_creates_a_missing_entry_with_the_defaults,
+                a_lease_tells_since_when_it_is_held,
+                a_grant_leaves_an_existing_value_and_its_revision_alone,
+                a_grant_over_a_deletion_goes_on_with_its_counter,
+                a_grant_is_refused_when_the_entry_came_into_being,
+                a_grant_is_refused_when_the_entry_moved,
+                a_grant_is_refused_when_the_record_moved,
+                one_of_two_competing_grants_wins,
+                one_of_many_competing_grants_wins,
+                l5_saves_follow_each_other_and_data_stores_read_them,
+                a_save_on_an_older_base_is_refused_with_the_rows_as_they_stand,
+                a_release_with_a_save_is_one_write,
+                a_release_without_a_save_writes_no_value,
+                an_adoption_moves_the_fence_and_keeps_the_lease,
+                a_seizure_ends_the_grant_and_tells_the_holder,
+                w10_the_last_sixteen_ends_are_kept,
+                a_fence_goes_on_after_the_entry_was_deleted,
+                a_wait_reads_the_data_only_of_a_free_record,
+                the_holder_is_told_with_its_presence,
+                a_check_tells_the_rows_in_order,
+                a_presence_is_created_once_and_renewed_on_its_own_revision,
+                a_dead_presence_is_told_to_who_would_renew_it,
+                a_renewal_brings_the_mail_of_its_server_only,
+                mail_is_deleted_only_as_it_was_read,
+                pages_of_mail_end_and_go_on,
+                nothing_is_granted_in_a_deleted_data_store,
+                damage_is_never_a_free_record,
+                a_check_names_what_is_damaged,
+                an_error_before_means_that_nothing_was_written,
+                a_write_without_an_answer_is_recognised_by_its_id,
+                a_lost_write_can_be_sent_again,
+                a_late_save_is_refused_by_a_newer_grant,
+                a_failed_read_is_an_error_and_not_absence,
+                a_renewal_without_an_answer_is_recognised_by_its_id,
+                a_lease_outlives_a_reopening_and_names_its_home,
             }
         }
     };

@@ -131,7 +131,7 @@ impl fmt::Debug for LocalPlatform {
 
 impl LocalPlatform {
     /// Carries out an operation, when its turn has come.
-    fn submit<O>(&self, operation: O, done: Done<Answer<O::Answer>>)
+    pub(crate) fn submit<O>(&self, operation: O, done: Done<Answer<O::Answer>>)
     where
         O: Operation + Send + 'static,
         O::Machine: Send + 'static,

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use steadfast_core::row::{OrderedBody, ReadReply, ReadResult, Reviewed, ScanReply, ScanResult};
 use steadfast_core::{
     ApiKeyId, Batch, BoardId, CommitOutcome, Committed, EntryId, EntryKey, Found, Limits, Order,
-    Outcome, Refusal, Revision, Row, RowBody, RowKey, RowRange, Scope, StoreId, StoreName,
-    Timestamp, UniverseId, UtcHour, Write,
+    Outcome, Refusal, Revision, Row, RowBody, RowKey, RowRange, Scope, ServerId, StoreId,
+    StoreName, Timestamp, UniverseId, UtcHour, Write,
 };
 
 use crate::backend::{Backend, Capabilities, OrderedChange, OrderedWatcher};
@@ -157,7 +157,10 @@ impl Rows {
             | RowRange::ApiKeys { .. }
             | RowRange::Board { .. }
             | RowRange::Ordered { .. }
-            | RowRange::Reviews { .. } => Box::new(run),
+            | RowRange::Reviews { .. }
+            | RowRange::Records { .. }
+            | RowRange::Presences { .. }
+            | RowRange::Mail { .. } => Box::new(run),
         }
     }
 
@@ -216,7 +219,11 @@ fn ordered_value(body: &RowBody) -> Option<i64> {
         | RowBody::Revision(_)
         | RowBody::ApiKey(_)
         | RowBody::Universe(_)
-        | RowBody::Review => None,
+        | RowBody::Review
+        | RowBody::Record(_)
+        | RowBody::Ends(_)
+        | RowBody::Presence(_)
+        | RowBody::Mail(_) => None,
     }
 }
 
@@ -266,10 +273,7 @@ fn bounds(range: &RowRange) -> (Bound<RowKey>, Bound<RowKey>) {
             };
             (start, Bound::Included(RowKey::ApiKey(ApiKeyId(u128::MAX))))
         }
-        RowRange::Board { board, .. } => {
-            let store = &board.store;
-            of_store(store, None, RowKey::Ordered)
-        }
+        RowRange::Board { board, .. } => of_store(&board.store, None, RowKey::Ordered),
         RowRange::Reviews { through, after } => {
             let first = |hour| {
                 RowKey::Review(hour, Reviewed::Entry(first_entry(first_store(UniverseId(0)))))
@@ -278,12 +282,34 @@ fn bounds(range: &RowRange) -> (Bound<RowKey>, Bound<RowKey>) {
                 Some((hour, reviewed)) => Bound::Excluded(RowKey::Review(*hour, reviewed.clone())),
                 None => Bound::Included(first(UtcHour(0))),
             };
-            match through.0.checked_add(1) {
-                Some(next) => (start, Bound::Excluded(first(UtcHour(next)))),
-                // Reviews are the last family.
-                None => (start, Bound::Unbounded),
-            }
+            let end = match through.0.checked_add(1) {
+                Some(next) => first(UtcHour(next)),
+                None => RowKey::Record(first_entry(first_store(UniverseId(0)))),
+            };
+            (start, Bound::Excluded(end))
         }
+        RowRange::Records { store, after } => of_store(store, after.as_ref(), RowKey::Record),
+        RowRange::Presences { after } => {
+            let start = match after {
+                Some(id) => Bound::Excluded(RowKey::Presence(*id)),
+                None => Bound::Included(RowKey::Presence(ServerId(0))),
+            };
+            (start, Bound::Included(RowKey::Presence(ServerId(u128::MAX))))
+        }
+        RowRange::Mail { server, after } => mail_bounds(*server, after.as_ref()),
+    }
+}
+
+fn mail_bounds(server: ServerId, after: Option<&EntryId>) -> (Bound<RowKey>, Bound<RowKey>) {
+    let first = first_entry(first_store(UniverseId(0)));
+    let start = match after {
+        Some(entry) => Bound::Excluded(RowKey::Mail(server, entry.clone())),
+        None => Bound::Included(RowKey::Mail(server, first.clone())),
+    };
+    match server.0.checked_add(1) {
+        Some(next) => (start, Bound::Excluded(RowKey::Mail(ServerId(next), first))),
+        // Mail is the last family.
+        None => (start, Bound::Unbounded),
     }
 }
 

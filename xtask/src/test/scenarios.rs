@@ -8,7 +8,7 @@ use crate::stopwatch::Stopwatch;
 use crate::workspace::Workspace;
 use crate::{command, printer};
 
-/// Seeds of the proof, half of them for each scenario.
+/// Seeds of the proof, half of them of game servers and their sessions.
 const PROOF_SEEDS: &str = "20000";
 /// At most so many seeds until a planted bug is found.
 const PLANTED_SEEDS: &str = "2000";

@@ -24,10 +24,10 @@ pub(crate) async fn lose_one(world: &World, data: &Path, seed: u64) -> Result<()
     let name = key_name(index);
     println!("planted: `{name}` is dropped");
 
-    let db = Steadfast::open(data, Options::default()).context("cannot open the directory")?;
+    let db = Steadfast::open_with(data, Options::default()).context("cannot open the directory")?;
     let store = StoreId { universe: UniverseId(1), name: StoreName::trusted("kill-rounds") };
     let entry = EntryId { store, scope: Scope::global(), key: EntryKey::trusted(name) };
-    let remove = Remove { entry, matches: None, write_id: db.new_write_id() };
+    let remove = Remove { entry, matches: None, force: false, write_id: db.new_write_id() };
     db.execute(Request::Remove(remove)).await.context("cannot drop the key")?;
     db.close().context("cannot close the directory")
 }

@@ -115,7 +115,7 @@ fn export_arguments(file: &Path) -> Result<[&str; 8]> {
 
 /// Makes an empty data directory.
 fn empty(data: &Path) -> Result<()> {
-    let db = Steadfast::open(data, steadfast::Options::default())?;
+    let db = Steadfast::open_with(data, steadfast::Options::default())?;
     Ok(db.close()?)
 }
 

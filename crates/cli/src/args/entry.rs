@@ -85,6 +85,13 @@ pub(crate) struct EntrySet {
     /// Only if the entry does not exist.
     #[arg(long, conflicts_with = "if_version")]
     pub(crate) if_missing: bool,
+    /// Also while a game server holds the entry, which loses it with what it did not save. Only in a
+    /// data directory.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Force it without asking.
+    #[arg(long, requires = "force")]
+    pub(crate) yes: bool,
 }
 
 /// `entry increment`.
@@ -111,6 +118,10 @@ pub(crate) struct EntryIncrement {
 pub(crate) struct EntryRemove {
     #[command(flatten)]
     pub(crate) place: EntryPlace,
+    /// Also while a game server holds the entry, which loses it with what it did not save. Only in a
+    /// data directory.
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) consent: Consent,
 }
@@ -186,6 +197,10 @@ pub(crate) struct EntryRestore {
     /// The revision, as `entry revisions` shows it.
     #[arg(value_name = "REVISION")]
     pub(crate) revision: String,
+    /// Also while a game server holds the entry, which loses it with what it did not save. A key for
+    /// a server needs the scope `steadfast.admin` for this.
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) consent: Consent,
 }

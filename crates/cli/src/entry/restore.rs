@@ -4,16 +4,16 @@ use serde::Serialize;
 use steadfast_core::ErrorKind;
 use steadfast_open_cloud::time::v1_json;
 
-use super::diff;
+use super::{TAKING_IT, diff};
 use crate::args::EntryRestore;
 use crate::consent;
 use crate::failure::Result;
 use crate::printer::{self, Printer, Show};
-use crate::target::{EntryName, State, Target};
+use crate::target::{EntryName, Restoring, State, Target};
 
 pub(super) async fn run(restore: EntryRestore, printer: Printer) -> Result<()> {
     let name = super::name_of(&restore.place);
-    let EntryRestore { place, revision, consent } = restore;
+    let EntryRestore { place, revision, force, consent } = restore;
     let cannot = |failure: crate::failure::Failure| {
         failure.context(format!("cannot restore the revision `{revision}` of `{name}`"))
     };
@@ -27,11 +27,14 @@ pub(super) async fn run(restore: EntryRestore, printer: Printer) -> Result<()> {
         for change in &changes {
             printer::note(&format!("{} {}", change.op.name(), change.path));
         }
-        consent::require(consent, &format!("restore the revision `{revision}` of `{name}`"))?;
+        let taking_it = if force { format!(", {TAKING_IT}") } else { String::new() };
+        let action = format!("restore the revision `{revision}` of `{name}`{taking_it}");
+        consent::require(consent, &action)?;
     }
     // What was shown is what is replaced, or nothing is.
     let at = current.map(|current| current.written.version);
-    let write = async |target: &Target| target.restore(&name, &revision, at.as_deref()).await;
+    let how = Restoring { revision: &revision, at: at.as_deref(), force };
+    let write = async |target: &Target| target.restore(&name, how).await;
     let restored = Target::with(&place.target, write).await.map_err(cannot)?;
     printer.one(&Restored::new(&name, &revision, restored))
 }

@@ -17,10 +17,11 @@ use steadfast_core::{
     ApiKeyId, Content, EntryId, EntryKey, ErrorKind, JsonText, Limits, Metadata, Scope, StoreId,
     StoreName, Timestamp, UserId,
 };
+use steadfast_open_cloud::time::v1_json;
 
 use crate::failure::{Failure, Result};
 use crate::target::{
-    Addition, CreatedKey, EntryName, KeyInfo, NewKey, NewState, State, When, Written,
+    Addition, CreatedKey, EntryName, KeyInfo, NewKey, NewState, Restoring, State, When, Written,
 };
 
 /// An open data directory.
@@ -37,7 +38,7 @@ impl Directory {
             let hint = "`serve --data DIR` makes a data directory";
             return Err(Failure::new(ErrorKind::NotFound, message).hint(hint));
         }
-        let opened = Steadfast::open(dir, Options::default());
+        let opened = Steadfast::open_with(dir, Options::default());
         opened.map(|db| Self { db }).map_err(|error| open_failure(dir, error))
     }
 
@@ -68,17 +69,12 @@ impl Directory {
         }
     }
 
-    pub(super) async fn restore(
-        &self,
-        name: &EntryName,
-        version: &str,
-        at: Option<&str>,
-    ) -> Result<State> {
+    pub(super) async fn restore(&self, name: &EntryName, how: Restoring<'_>) -> Result<State> {
         let restore = Restore {
             entry: self.entry(name)?,
-            revision: RevisionId::from_client(version),
-            matches: at.map(RevisionId::from_client),
-            permit: Permit::ALL,
+            revision: RevisionId::from_client(how.revision),
+            matches: how.at.map(RevisionId::from_client),
+            permit: Permit { force: how.force, ..Permit::ALL },
             write_id: self.db.new_write_id(),
         };
         shown(self.execute(Request::Restore(restore)).await?)
@@ -97,7 +93,8 @@ impl Directory {
                 steadfast_core::platform::When::Matches(RevisionId::from_client(&version))
             }
         };
-        let (permit, write_id) = (Permit::ALL, self.db.new_write_id());
+        let permit = Permit { force: state.force, ..Permit::ALL };
+        let write_id = self.db.new_write_id();
         Ok(Set { entry, content, when, permit, write_id })
     }
 
@@ -109,9 +106,9 @@ impl Directory {
         shown(self.execute(Request::Increment(increment)).await?)
     }
 
-    pub(super) async fn remove(&self, name: &EntryName) -> Result<()> {
+    pub(super) async fn remove(&self, name: &EntryName, force: bool) -> Result<()> {
         let (entry, write_id) = (self.entry(name)?, self.db.new_write_id());
-        let remove = Remove { entry, matches: None, write_id };
+        let remove = Remove { entry, matches: None, force, write_id };
         self.execute(Request::Remove(remove)).await.map(drop)
     }
 
@@ -233,10 +230,15 @@ fn platform_failure(error: PlatformError) -> Failure {
     } else {
         None
     };
+    let since =
+        if let PlatformError::Leased { since, .. } = &error { Some(v1_json(*since)) } else { None };
     let failure = Failure::of(error.kind(), error);
-    match current {
-        Some(version) => failure.hint_at_version(version.as_str()),
-        None => failure,
+    match (current, since) {
+        (Some(version), _) => failure.hint_at_version(version.as_str()),
+        (None, Some(since)) => failure.hint(format!(
+            "it holds it since {since}: end its session, or take it away with `--force`"
+        )),
+        (None, None) => failure,
     }
 }
 

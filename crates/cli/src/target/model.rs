@@ -29,6 +29,18 @@ pub(crate) struct NewState {
     pub(crate) users: Vec<String>,
     pub(crate) attributes: String,
     pub(crate) when: When,
+    /// Also from a game server that holds the entry.
+    pub(crate) force: bool,
+}
+
+/// How an earlier revision is written again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Restoring<'a> {
+    pub(crate) revision: &'a str,
+    /// The version that the entry must be at.
+    pub(crate) at: Option<&'a str>,
+    /// Also from a game server that holds the entry.
+    pub(crate) force: bool,
 }
 
 /// What is added to the number of an entry, and what stands beside it from then on.

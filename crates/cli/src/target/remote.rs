@@ -22,7 +22,7 @@ use self::answer::{header, header_value, not_understood, parse_time, refusal, si
 use crate::failure::{Failure, Result};
 use crate::target::status::{Access, kind_of_silence};
 use crate::target::{
-    Addition, EntryName, NewState, State, When, Written, text_of_user, user_as_json,
+    Addition, EntryName, NewState, Restoring, State, When, Written, text_of_user, user_as_json,
 };
 
 /// How often a request that came too soon is made again: nothing is written by a refused one. What
@@ -85,8 +85,7 @@ impl Remote {
     pub(super) async fn restore(
         &self,
         name: &EntryName,
-        version: &str,
-        at: Option<&str>,
+        Restoring { revision, at, force }: Restoring<'_>,
     ) -> Result<State> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -94,10 +93,12 @@ impl Remote {
             revision_id: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             etag: Option<&'a str>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            force: bool,
         }
         let last = format!("{}:restore", name.key);
         let url = self.entry_url(["steadfast", "v1"], name, &last);
-        let request = self.client.post(url).json(&Body { revision_id: version, etag: at });
+        let request = self.client.post(url).json(&Body { revision_id: revision, etag: at, force });
         let entry: Entry = self.json(request, Access::Write).await?;
         entry.state()
     }
@@ -133,6 +134,7 @@ impl Remote {
     }
 
     fn set_request(&self, name: &EntryName, state: NewState) -> Result<RequestBuilder> {
+        refuse_force(state.force)?;
         let request = self.v1_entry(Method::POST, name);
         let request = with_tags(request, &state.users, &state.attributes)?
             .header(CONTENT_TYPE, "application/json")
@@ -152,7 +154,8 @@ impl Remote {
         self.state(response, Access::Write).await
     }
 
-    pub(super) async fn remove(&self, name: &EntryName) -> Result<()> {
+    pub(super) async fn remove(&self, name: &EntryName, force: bool) -> Result<()> {
+        refuse_force(force)?;
         self.send(self.v1_entry(Method::DELETE, name), Access::Write).await.map(drop)
     }
 
@@ -278,6 +281,16 @@ impl Entry {
 }
 
 /// A write with the headers that say its users and attributes.
+/// The API has no call for it but a restore.
+fn refuse_force(force: bool) -> Result<()> {
+    if !force {
+        return Ok(());
+    }
+    let message = "`--force` needs a data directory: a server does not let it be done";
+    let hint = "`entry restore --force` works on a server, too";
+    Err(Failure::new(ErrorKind::Invalid, message).hint(hint))
+}
+
 fn with_tags(
     request: RequestBuilder,
     users: &[String],

@@ -256,6 +256,7 @@ async fn write_standard(
         users: content.users.clone(),
         attributes: content.attributes.clone(),
         when,
+        force: false,
     };
     let current = if mode.writes() {
         target.create(name, state(When::Missing)).await?

@@ -10,7 +10,7 @@ const ADMIN_KEY: &str = "an-admin-key-of-the-tests-0123456789";
 
 /// An empty data directory that no process holds.
 pub(crate) fn empty_directory(dir: &Path) -> Place {
-    Steadfast::open(dir, Options::default()).unwrap().close().unwrap();
+    Steadfast::open_with(dir, Options::default()).unwrap().close().unwrap();
     Place::directory(dir)
 }
 

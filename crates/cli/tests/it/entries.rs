@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use insta::assert_snapshot;
 
+use crate::both::{empty_directory, server};
 use crate::program::{Place, Run, Server, run_with_stdin};
 use crate::shown::filtered;
 
@@ -225,4 +226,82 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(child.stdout.take());
     let Run { code, stderr, .. } = Run::of(&child.wait_with_output().unwrap());
     assert_eq!((code, &*stderr), (Some(0), ""));
+}
+
+#[test]
+fn force_asks_first_and_changes_nothing_where_nobody_holds_the_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = &empty_directory(dir.path());
+    run(place, "entry set", &["k", "1"]).ok();
+    let refused = run(place, "entry set", &["k", "2", "--force"]).failed(2);
+    assert_snapshot!(refused.trim(), @"
+    error: will not set `7/players/global/k`, also from a game server that holds it without being told to
+
+    hint: there is no terminal to ask on: use `--yes`
+    ");
+    assert_eq!(run(place, "entry set", &["k", "2", "--yes"]).code, Some(2), "`--yes` to what?");
+    assert_eq!(run(place, "entry get", &["k"]).ok(), "1\n");
+    run(place, "entry set", &["k", "2", "--force", "--yes"]).ok();
+    assert_eq!(run(place, "entry get", &["k"]).ok(), "2\n");
+    let refused = run(place, "entry remove", &["k", "--force"]).failed(2);
+    assert!(refused.contains("also from a game server"), "{refused}");
+    run(place, "entry remove", &["k", "--force", "--yes"]).ok();
+    assert_eq!(run(place, "entry get", &["k"]).code, Some(1));
+}
+
+#[test]
+fn a_server_lets_nobody_force_a_set_or_a_removal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, place) = server(dir.path());
+    run(&place, "entry set", &["k", "1"]).ok();
+    for (words, arguments) in [
+        ("entry set", &["k", "2", "--force", "--yes"][..]),
+        ("entry remove", &["k", "--force", "--yes"]),
+    ] {
+        let refused = run(&place, words, arguments).failed(2);
+        assert!(refused.contains("`--force` needs a data directory"), "{refused}");
+    }
+    assert_eq!(run(&place, "entry get", &["k"]).ok(), "1\n");
+    assert_eq!(server.stop("TERM").0, Some(0));
+}
+
+/// A game server that holds an entry of a directory, and is gone without a word.
+fn hold(dir: &std::path::Path, key: &str) {
+    use steadfast::core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody};
+    use steadfast::core::row::Birth;
+    use steadfast::core::{
+        Batch, EntryId, EntryKey, Revision, RowBody, RowKey, Scope, ServerId, SessionId, StoreId,
+        StoreName, UniverseId, Write, WriteId,
+    };
+    use steadfast::storage::{Backend, wait};
+
+    let store = StoreId { universe: UniverseId(7), name: StoreName::trusted("players") };
+    let entry = EntryId { store, scope: Scope::global(), key: EntryKey::trusted(key) };
+    let (session, write_id) = (SessionId(3), WriteId(9));
+    let (server, mode, since) = (ServerId(0xfeed), LeaseMode::Presence, Birth::ThisWrite);
+    let lease = Some(Lease { server, session, mode, since });
+    let (format, schema, fence, save_seq) = (RECORD_FORMAT, 0, Fence::first(session), 0);
+    let body = RowBody::Record(RecordBody { format, schema, lease, fence, save_seq, write_id });
+    let put = Write::Put { key: RowKey::Record(entry), revision: Revision::first(write_id), body };
+    let batch = Batch { conditions: vec![], writes: vec![put] };
+    let options = steadfast_storage_redb::Options::default();
+    let backend = steadfast_storage_redb::RedbBackend::open(dir, options).unwrap();
+    let outcome = wait(|done| backend.commit(batch, done)).unwrap();
+    assert!(outcome.committed().is_some());
+    backend.close().unwrap();
+}
+
+#[test]
+fn an_entry_that_a_game_server_holds_is_written_by_force_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = &empty_directory(dir.path());
+    run(place, "entry set", &["k", "1"]).ok();
+    hold(dir.path(), "k");
+    let refused = run(place, "entry set", &["k", "2"]).failed(1);
+    assert!(refused.contains("0000feed"), "{refused}");
+    run(place, "entry remove", &["k", "--yes"]).failed(1);
+    assert_eq!(run(place, "entry get", &["k"]).ok(), "1\n", "reads always work");
+    run(place, "entry set", &["k", "2", "--force", "--yes"]).ok();
+    assert_eq!(run(place, "entry get", &["k"]).ok(), "2\n");
+    run(place, "entry set", &["k", "3"]).ok();
 }

@@ -54,6 +54,8 @@ fn a_whole_directory_is_healthy_and_can_be_copied() {
     entries          11
     revisions        11
     ordered entries  0
+    records          0
+    game servers     0
     API keys         1
     orphaned values  0
     damaged          none
@@ -68,6 +70,8 @@ fn a_whole_directory_is_healthy_and_can_be_copied() {
     entries                 11
     revisions               11
     ordered entries         0
+    records                 0
+    game servers            0
     API keys                1
     still damaged           none
     recovered as revisions  none

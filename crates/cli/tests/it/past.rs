@@ -195,6 +195,10 @@ fn v_27_a_revision_is_restored_with_consent() {
         assert!(plan.ok().starts_with(r#"{"op":"added","path":"/value","after":1}"#));
         run(place, "entry restore", &["u_1", &first, "--yes"]).ok();
         assert_eq!(run(place, "entry get", &["u_1"]).ok(), "1\n");
+        // Where nobody holds it, force changes nothing.
+        run(place, "entry set", &["u_1", "3"]).ok();
+        run(place, "entry restore", &["u_1", &first, "--force", "--yes"]).ok();
+        assert_eq!(run(place, "entry get", &["u_1"]).ok(), "1\n");
 
         let unknown = first.replace("0000000001", "0000000099");
         let failed = run(place, "entry restore", &["u_1", &unknown, "--yes"]);

@@ -25,7 +25,11 @@ fn put(key: RowKey, content: &Arc<Content>) -> Write {
         | RowKey::ApiKey(_)
         | RowKey::Universe(_)
         | RowKey::Ordered(_)
-        | RowKey::Review(..) => RowBody::Entry(state),
+        | RowKey::Review(..)
+        | RowKey::Record(_)
+        | RowKey::Ends(_)
+        | RowKey::Presence(_)
+        | RowKey::Mail(..) => RowBody::Entry(state),
     };
     Write::Put { key, revision: Revision::first(WriteId(1)), body }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::batch::BatchError;
 use crate::budget::Denial;
 use crate::error::ErrorKind;
-use crate::id::{EntryId, Revision, StoreId, WriteId};
+use crate::id::{EntryId, Revision, ServerId, StoreId, WriteId};
 use crate::key::KeyScope;
 use crate::platform::{OrderedState, RevisionId};
 use crate::row::{Content, ReadError, Row, RowKey};
@@ -43,6 +43,27 @@ impl EntryState {
     /// The id of this state.
     pub fn revision_id(&self) -> RevisionId {
         RevisionId::of(self.created_at, self.revision, self.updated_at)
+    }
+}
+
+/// One state of an entry without what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryHead {
+    /// Which of its states.
+    pub revision: Revision,
+    /// When the entry was first written.
+    pub created_at: Timestamp,
+    /// When this state was written.
+    pub updated_at: Timestamp,
+    /// Whether it is no deletion.
+    pub is_live: bool,
+}
+
+impl EntryHead {
+    /// The head of a state.
+    pub fn of(state: &EntryState) -> Self {
+        let EntryState { revision, created_at, updated_at, .. } = *state;
+        Self { revision, created_at, updated_at, is_live: state.content.is_some() }
     }
 }
 
@@ -101,6 +122,24 @@ pub enum PlatformError {
     Mismatch {
         /// Its current state.
         current: Box<EntryState>,
+    },
+    /// A game server holds the record of the entry, and only that server may write it. Ask it to let
+    /// go, wait until it does, or write with [`Permit::force`](super::Permit::force).
+    #[error("the game server `{server}` holds the record of the entry `{entry}`")]
+    Leased {
+        /// The entry.
+        entry: EntryId,
+        /// Who holds it.
+        server: ServerId,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The record of the entry was written by a newer version of the store. Whether anybody holds it
+    /// is not known here. Write it with that version.
+    #[error("the record of the entry `{entry}` has a format that this version does not know")]
+    UnknownFormat {
+        /// The entry.
+        entry: EntryId,
     },
     /// The entry holds something that is no integer, and nothing can be added to it (G-43).
     #[error("the entry `{entry}` does not hold an integer")]
@@ -228,7 +267,9 @@ impl PlatformError {
             Self::Exists { .. }
             | Self::OrderedExists { .. }
             | Self::Mismatch { .. }
-            | Self::RevisionIsCurrent { .. } => ErrorKind::Conflict,
+            | Self::RevisionIsCurrent { .. }
+            | Self::Leased { .. }
+            | Self::UnknownFormat { .. } => ErrorKind::Conflict,
             Self::Denied { .. } | Self::ReadOnly => ErrorKind::Denied,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Busy { .. }
@@ -254,6 +295,8 @@ impl PlatformError {
             Self::TimeOutOfRange => "InvalidTimestamp",
             Self::Exists { .. } | Self::OrderedExists { .. } => "EntryExists",
             Self::Mismatch { .. } => "RevisionMismatch",
+            Self::Leased { .. } => "ActiveLease",
+            Self::UnknownFormat { .. } => "UnknownFormat",
             Self::NotInteger { .. } => "ExistingValueNotNumeric",
             Self::SumTooLarge { .. } => "IncrementValueTooLarge",
             Self::SumTooSmall { .. } => "IncrementValueTooSmall",

@@ -3,18 +3,21 @@
 //! What became of a batch is told by the row of the revision that it makes. That row stands for
 //! [`REMAINS`](super::REMAINS) after it was superseded, however little is kept of the past, so that
 //! a missing one says nothing: never that the batch was not written.
+//!
+//! A write whose id shows that it happened is answered so before anybody asks whether a game server
+//! holds the record by now: see [`Beside`].
 
 use crate::batch::CommitOutcome;
-use crate::id::{EntryId, WriteId};
 use crate::outcome::Outcome;
+use crate::platform::beside::Beside;
 use crate::platform::lookup::{Lookup, LookupStep, Wanted};
 use crate::platform::plan::{
     Base, Plan, Planned, StoreBase, Terms, entry_state, expect_row, plan_increment, plan_remove,
     plan_restore, plan_set, refusing_rows,
 };
 use crate::platform::{
-    Chronicle, EntryState, Get, Increment, Input, Machine, Operation, PlatformError, Remove,
-    Request, Restore, Rule, Set, Settings, Step, When, Which,
+    Chronicle, EntryState, Get, Increment, Input, Machine, PlatformError, Remove, Request, Restore,
+    Rule, Set, Settings, Step, When, Which,
 };
 use crate::row::{Content, Found, Head, HeadsResult, ReadResult, RowKey};
 use crate::time::Timestamp;
@@ -58,6 +61,8 @@ pub struct Execution {
     now: Timestamp,
     /// What a restore writes again, once it was found.
     source: Option<Arc<Content>>,
+    /// The record of the entry, as it was read last. Not by a read.
+    beside: Beside,
     phase: Phase,
     attempts: u32,
     settles: u32,
@@ -68,8 +73,9 @@ impl Execution {
     pub fn start(request: Request, settings: &Settings) -> (Self, Step) {
         let (settings, now, source) = (settings.clone(), Timestamp::EPOCH, None);
         let (attempts, settles) = (0, 0);
-        let phase = Phase::Reading;
-        let mut execution = Self { request, settings, now, source, phase, attempts, settles };
+        let (beside, phase) = (Beside::default(), Phase::Reading);
+        let mut execution =
+            Self { request, settings, now, source, beside, phase, attempts, settles };
         let step = execution.begin();
         (execution, step)
     }
@@ -79,6 +85,9 @@ impl Execution {
         self.phase = Phase::Reading;
         let entry = self.request.entry();
         let mut rows = vec![RowKey::Entry(entry.clone()), RowKey::Store(entry.store.clone())];
+        if self.request.write_id().is_some() {
+            rows.extend(Beside::keys(entry, self.request.forces()));
+        }
         if self.wanted().is_some() {
             rows.push(RowKey::Universe(entry.store.universe));
         }
@@ -136,6 +145,11 @@ impl Execution {
         let mut rows = reply.rows.iter();
         let (entry, store) = (expect_row(rows.next()), expect_row(rows.next()));
         let base = Base::of(entry, Some(store), self.now)?;
+        if self.request.write_id().is_some() {
+            let record = expect_row(rows.next());
+            let ends = self.request.forces().then(|| expect_row(rows.next()));
+            self.beside = Beside::of(record, ends);
+        }
         let wanted = match self.wanted() {
             // A restore that is planned anew knows what it writes.
             Some(wanted) if self.source.is_none() => wanted,
@@ -298,7 +312,10 @@ impl Execution {
             }
         };
         match planned {
-            Ok(Planned::Batch(plan)) => Ok(self.commit(*plan)),
+            Ok(Planned::Batch(mut plan)) => {
+                self.beside.guard(&self.request, &mut plan.batch)?;
+                Ok(self.commit(*plan))
+            }
             Ok(Planned::Nothing(state)) => Ok(Step::Done(Ok(state))),
             Err(PlatformError::Mismatch { current }) => self.recognise(current),
             Err(error) => Err(error),
@@ -356,15 +373,26 @@ impl Execution {
 
     /// Another writer came first, or an earlier attempt of this very batch did.
     fn on_refused(&mut self, plan: Plan, rows: &[Found]) -> Result<Step, PlatformError> {
-        let entry = expect_row(rows.first());
+        let id = self.request.entry();
+        let entry = expect_row(plan.refusing(rows, &RowKey::Entry(id.clone())));
+        let store = plan.refusing(rows, &RowKey::Store(id.store.clone()));
+        let record = expect_row(plan.refusing(rows, &RowKey::Record(id.clone())));
         let is_mine = entry.revision() == Some(plan.revision);
         let is_at_base = entry.revision() == plan.base.row;
         if is_mine || (self.settles > 0 && !is_at_base) {
             return self.decide(plan, entry, None);
         }
-        // The batch names the store's row only where it makes that or the entry's. With the entry at
-        // its base, that row is what refused, and it refuses the earlier attempts too.
-        match (entry, rows.get(1)) {
+        // With the entry at its base, it is the record's row that refused, or the store's, which the
+        // batch names only where it makes that or the entry's. It refuses the earlier attempts too:
+        // neither of them ever comes back to an earlier revision.
+        if !self.beside.is(record) {
+            if self.request.forces() {
+                // The ends of its grants are no condition, and did not come along.
+                return Ok(self.begin());
+            }
+            self.beside = Beside::of(record, None);
+        }
+        match (entry, store) {
             // It was purged meanwhile, and what is to come into being needs its store's row.
             (Found::Absent, None) => Ok(self.begin()),
             (entry, store) => self.plan(Base::of(entry, store, self.now)?),
@@ -459,22 +487,5 @@ impl Machine for Execution {
 
     fn on(&mut self, input: Input) -> Step {
         Self::on(self, input)
-    }
-}
-
-impl Operation for Request {
-    type Answer = EntryState;
-    type Machine = Execution;
-
-    fn lane(&self) -> Option<EntryId> {
-        Self::write_id(self).map(|_| self.entry().clone())
-    }
-
-    fn write_id(&self) -> Option<WriteId> {
-        Self::write_id(self)
-    }
-
-    fn start(self, settings: &Settings) -> (Execution, Step) {
-        Execution::start(self, settings)
     }
 }

@@ -25,8 +25,8 @@ use crate::batch::{Batch, Condition, Refusal, Write};
 use crate::id::{EntryId, Revision, WriteId};
 use crate::key::KeyScope;
 use crate::platform::{
-    EntryState, Increment, Permit, PlatformError, RETENTION, Remove, Restore, RevisionId, Set,
-    Settings, When, deleted_at, is_purged, review_hour,
+    EntryHead, EntryState, Increment, Permit, PlatformError, RETENTION, Remove, Restore,
+    RevisionId, Set, Settings, When, deleted_at, is_purged, review_hour,
 };
 use crate::row::{Birth, Content, EntryBody, Found, Reviewed, RowBody, RowKey, StoreBody};
 use crate::time::{Timestamp, UtcHour};
@@ -35,9 +35,9 @@ use crate::time::{Timestamp, UtcHour};
 /// 500 writes.
 pub(super) const BATCH_DELETES_MAX: usize = 498;
 
-/// What is known of the data store of an entry.
+/// What is known of the data store of an entry when a write is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StoreBase {
+pub enum StoreBase {
     /// Nothing was ever written to it.
     Missing,
     /// Its row stands at this revision, and says that it is not deleted.
@@ -48,27 +48,38 @@ pub(super) enum StoreBase {
 
 /// What is known of an entry and its data store when a write is planned.
 #[derive(Clone, Debug)]
-pub(super) struct Base {
+pub(crate) struct Base {
     /// The entry, live or deleted; nothing if it was deleted so long ago that it counts as purged.
-    pub(super) entry: Option<EntryState>,
+    pub(crate) entry: Option<EntryState>,
     /// The revision of its row, also of a purged one that still stands.
-    pub(super) row: Option<Revision>,
+    pub(crate) row: Option<Revision>,
     /// Its data store.
-    pub(super) store: StoreBase,
+    pub(crate) store: StoreBase,
+}
+
+/// What is known of an entry, without what it holds, when a write of it is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryBase {
+    /// The entry, live or deleted; nothing if it counts as purged.
+    pub entry: Option<EntryHead>,
+    /// The revision of its row, also of a purged one that still stands.
+    pub row: Option<Revision>,
+    /// Its data store.
+    pub store: StoreBase,
 }
 
 /// What holds for every plan.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms<'a> {
-    pub(super) settings: &'a Settings,
+pub(crate) struct Terms<'a> {
+    pub(crate) settings: &'a Settings,
     /// The store's time when the base was read, or before.
-    pub(super) now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 impl Base {
     /// Reads the base out of an entry's row and its store's, which is known to exist if it was not
     /// read. A damaged row of the store makes its missing entries uncertain, and no others.
-    pub(super) fn of(
+    pub(crate) fn of(
         entry: &Found,
         store: Option<&Found>,
         now: Timestamp,
@@ -86,6 +97,15 @@ impl Base {
         Ok(Self::on(entry, store, now))
     }
 
+    /// The same without what the entry holds.
+    pub(crate) fn heads(&self) -> EntryBase {
+        EntryBase {
+            entry: self.entry.as_ref().map(EntryHead::of),
+            row: self.row,
+            store: self.store,
+        }
+    }
+
     /// The base that a state of the entry's row is.
     pub(super) fn on(state: Option<EntryState>, store: StoreBase, now: Timestamp) -> Self {
         let row = state.as_ref().map(|state| state.revision);
@@ -95,7 +115,7 @@ impl Base {
     }
 
     /// The entry if it exists, which a deleted one does not.
-    pub(super) fn live(&self) -> Option<&EntryState> {
+    pub(crate) fn live(&self) -> Option<&EntryState> {
         self.entry.as_ref().filter(|state| state.content.is_some())
     }
 
@@ -131,7 +151,7 @@ pub(super) fn entry_state(found: &Found) -> Result<Option<EntryState>, PlatformE
 }
 
 /// The condition that a row still is as it was read. There is none for damage.
-pub(super) fn as_read(found: &Found) -> Option<Condition> {
+pub(crate) fn as_read(found: &Found) -> Option<Condition> {
     match found {
         Found::Absent => Some(Condition::Absent),
         Found::Row(row) => Some(Condition::At(row.revision)),
@@ -140,7 +160,7 @@ pub(super) fn as_read(found: &Found) -> Option<Condition> {
 }
 
 /// The rows of the conditions that refused a batch. Any other refusal is an error.
-pub(super) fn refusing_rows(refusal: Refusal) -> Result<Vec<Found>, PlatformError> {
+pub(crate) fn refusing_rows(refusal: Refusal) -> Result<Vec<Found>, PlatformError> {
     match refusal {
         Refusal::Conditions(rows) => Ok(rows),
         Refusal::Invalid(error) => Err(PlatformError::Rejected(error)),
@@ -150,7 +170,7 @@ pub(super) fn refusing_rows(refusal: Refusal) -> Result<Vec<Found>, PlatformErro
 }
 
 /// A store answers every row that it was asked for; anything less is a fault of the store's code.
-pub(super) fn expect_row(row: Option<&Found>) -> &Found {
+pub(crate) fn expect_row(row: Option<&Found>) -> &Found {
     row.expect("a reply holds every row that was asked for")
 }
 
@@ -163,6 +183,14 @@ pub(super) struct Plan {
     pub(super) revision: Revision,
     pub(super) birth: Birth,
     pub(super) content: Option<Arc<Content>>,
+}
+
+impl Plan {
+    /// Of the rows that refused the batch, the one of this name, if the batch has a condition on it.
+    pub(super) fn refusing<'a>(&self, rows: &'a [Found], wanted: &RowKey) -> Option<&'a Found> {
+        let mut named = self.batch.conditions.iter().zip(rows);
+        named.find(|((key, _), _)| key == wanted).map(|(_, row)| row)
+    }
 }
 
 /// What becomes of a write once its base is known.
@@ -276,15 +304,27 @@ fn check_permit(permit: Permit, when: &When, base: &Base) -> Result<(), Platform
 }
 
 /// What a write makes of an entry.
-struct Change<'a> {
-    entry: &'a EntryId,
-    write_id: WriteId,
-    content: Option<Arc<Content>>,
-    pinned: bool,
+pub(crate) struct Change<'a> {
+    pub(crate) entry: &'a EntryId,
+    pub(crate) write_id: WriteId,
+    pub(crate) content: Option<Arc<Content>>,
+    pub(crate) pinned: bool,
 }
 
 fn plan(change: Change, base: Base, terms: Terms) -> Planned {
+    let content = change.content.clone();
+    let (batch, revision, birth) = plan_entry(change, base.heads(), terms);
+    Planned::Batch(Box::new(Plan { batch, base, revision, birth, content }))
+}
+
+/// The batch that writes an entry, the revision that it gives to it, and the entry's birth.
+pub(crate) fn plan_entry(
+    change: Change,
+    base: EntryBase,
+    terms: Terms,
+) -> (Batch, Revision, Birth) {
     let Change { entry, write_id, content, pinned } = change;
+    let is_deletion = content.is_none();
     let key = RowKey::Entry(entry.clone());
     let (revision, condition) = match base.row {
         None => (Revision::first(write_id), Condition::Absent),
@@ -292,12 +332,12 @@ fn plan(change: Change, base: Base, terms: Terms) -> Planned {
         Some(row) => (row.next(write_id), Condition::At(row)),
     };
     let birth = match &base.entry {
-        Some(current) if current.content.is_some() || terms.settings.keep_birth_after_delete => {
+        Some(current) if current.is_live || terms.settings.keep_birth_after_delete => {
             Birth::At(current.created_at)
         }
         Some(_) | None => Birth::ThisWrite,
     };
-    let body = EntryBody { birth, content: content.clone(), pinned };
+    let body = EntryBody { birth, content, pinned };
     let history = RowKey::Revision(entry.clone(), revision.counter);
     let mut batch = Batch {
         conditions: vec![(key.clone(), condition)],
@@ -321,15 +361,15 @@ fn plan(change: Change, base: Base, terms: Terms) -> Planned {
         StoreBase::At(_) => {}
         StoreBase::Unread => assert!(base.row.is_some(), "the store of a missing entry was read"),
     }
-    for hour in reviews(&base, content.is_none(), terms.now) {
+    for hour in reviews(&base, is_deletion, terms.now) {
         let key = RowKey::Review(hour, Reviewed::Entry(entry.clone()));
         batch.writes.push(Write::Put { key, revision, body: RowBody::Review });
     }
-    Planned::Batch(Box::new(Plan { batch, base, revision, birth, content }))
+    (batch, revision, birth)
 }
 
 /// When what a write leaves behind is looked at.
-fn reviews(base: &Base, is_deletion: bool, now: Timestamp) -> Vec<UtcHour> {
+fn reviews(base: &EntryBase, is_deletion: bool, now: Timestamp) -> Vec<UtcHour> {
     let is_due = match (&base.entry, base.row) {
         (None, None) => false,
         // It ends what is left of an earlier life.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::id::{EntryId, WriteId};
-use crate::platform::{Increment, RevisionId};
+use crate::platform::{EntryState, Execution, Increment, Operation, RevisionId, Settings, Step};
 use crate::row::Content;
 use crate::time::Timestamp;
 
@@ -34,6 +34,17 @@ impl Request {
         }
     }
 
+    /// Whether it takes the record from the game server that holds it.
+    pub fn forces(&self) -> bool {
+        match self {
+            Self::Get(_) => false,
+            Self::Set(set) => set.permit.force,
+            Self::Increment(increment) => increment.permit.force,
+            Self::Remove(remove) => remove.force,
+            Self::Restore(restore) => restore.permit.force,
+        }
+    }
+
     /// The id of its write, if it writes.
     pub fn write_id(&self) -> Option<WriteId> {
         match self {
@@ -43,6 +54,23 @@ impl Request {
             Self::Remove(remove) => Some(remove.write_id),
             Self::Restore(restore) => Some(restore.write_id),
         }
+    }
+}
+
+impl Operation for Request {
+    type Answer = EntryState;
+    type Machine = Execution;
+
+    fn lane(&self) -> Option<EntryId> {
+        Self::write_id(self).map(|_| self.entry().clone())
+    }
+
+    fn write_id(&self) -> Option<WriteId> {
+        Self::write_id(self)
+    }
+
+    fn start(self, settings: &Settings) -> (Execution, Step) {
+        Execution::start(self, settings)
     }
 }
 
@@ -98,6 +126,7 @@ pub enum When {
 /// What the caller of a write may do. Whether a write creates or updates is known only when it is
 /// planned, so the rights travel with it (H-83).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "rights, each of which is there or not")]
 pub struct Permit {
     /// Write to a data store that does not exist yet.
     pub create_store: bool,
@@ -105,11 +134,17 @@ pub struct Permit {
     pub create: bool,
     /// Write an entry that exists.
     pub update: bool,
+    /// Write an entry although a game server holds its record, which loses it: what its session did
+    /// not save is lost. For administrators. Without effect where nobody holds it.
+    pub force: bool,
 }
 
 impl Permit {
-    /// Everything, for callers inside the process.
-    pub const ALL: Self = Self { create_store: true, create: true, update: true };
+    /// Everything that takes no record from anybody, for callers inside the process.
+    pub const ALL: Self = Self { create_store: true, create: true, update: true, force: false };
+
+    /// The same, and whoever holds the record loses it.
+    pub const FORCE: Self = Self { force: true, ..Self::ALL };
 }
 
 /// Deletes an entry. Earlier revisions stay readable.
@@ -119,6 +154,8 @@ pub struct Remove {
     pub entry: EntryId,
     /// The revision it must be at, if that matters (v2 `etag`).
     pub matches: Option<RevisionId>,
+    /// As [`Permit::force`].
+    pub force: bool,
     /// Names this write.
     pub write_id: WriteId,
 }

@@ -18,13 +18,16 @@
 //! superseded before it. So what is deleted was not shown before, and nothing else changes what is
 //! shown, as rows go oldest first.
 //!
-//! Damage is never deleted. What it hits is looked at again a day later, and counted.
+//! Damage is never deleted, nor is the row of an entry whose record a game server holds: its next
+//! save stands on that row. What they hit is looked at again a day later, and counted. The rows of
+//! records stay for good, so that no fence is granted twice.
 
 use std::collections::VecDeque;
 
 use crate::batch::{Batch, CommitOutcome, Condition, Write};
 use crate::id::{EntryId, Revision, StoreId, WriteId};
 use crate::outcome::Outcome;
+use crate::platform::beside::unheld;
 use crate::platform::plan::{as_read, expect_row, refusing_rows};
 use crate::platform::{
     Chronicle, History, Input, Machine, Operation, PlatformError, RETENTION, Rule, Settings, Step,
@@ -75,7 +78,8 @@ pub struct SweepReport {
     pub ordered_purged: u64,
     /// Data stores that were removed.
     pub stores_purged: u64,
-    /// What could not be dealt with, because it is damaged or was written again and again.
+    /// What could not be dealt with, because it is damaged, was written again and again, or is to go
+    /// while a game server holds its record.
     pub skipped: u64,
     /// The hour of the first review that is not due yet, if all that are due were dealt with.
     pub next_due: Option<UtcHour>,
@@ -257,6 +261,7 @@ impl Sweep {
                 RowKey::Entry(entry.clone()),
                 RowKey::Store(entry.store.clone()),
                 RowKey::Universe(entry.store.universe),
+                RowKey::Record(entry.clone()),
             ],
             Reviewed::Ordered(entry) => vec![RowKey::Ordered(entry.clone())],
         };
@@ -278,7 +283,7 @@ impl Sweep {
     fn on_entry(&mut self, review: Review, looks: u32, reply: &ReadReply) -> Step<SweepReport> {
         let mut rows = reply.rows.iter();
         let (entry, store) = (expect_row(rows.next()), expect_row(rows.next()));
-        let universe = expect_row(rows.next());
+        let (universe, record) = (expect_row(rows.next()), expect_row(rows.next()));
         let id = review.of.entry();
         let conditions =
             [(RowKey::Entry(id.clone()), entry), (RowKey::Store(id.store.clone()), store)];
@@ -290,7 +295,7 @@ impl Sweep {
         let needs_snapshots =
             Rule::of(store, &Found::Absent, &self.settings).history == History::Hourly;
         let is_hidden = needs_snapshots && matches!(universe, Found::Corrupt(_));
-        let Some(conditions) = conditions.filter(|_| !is_hidden) else {
+        let Some(mut conditions) = conditions.filter(|_| !is_hidden) else {
             return self.postpone(&review, reply.now);
         };
         let head = match entry {
@@ -308,6 +313,10 @@ impl Sweep {
         }
         let rule = Rule::of(store, universe, &self.settings);
         let chronicle = Chronicle::new(rule, head, reply.now);
+        if chronicle.is_purged() {
+            let Some(condition) = unheld(record) else { return self.postpone(&review, reply.now) };
+            conditions.push((RowKey::Record(id.clone()), condition));
+        }
         let (sweep, step) = EntrySweep::of_review(review, looks, chronicle, conditions);
         self.sweep_entry(Box::new(sweep), step)
     }
@@ -326,7 +335,11 @@ impl Sweep {
                 | RowBody::Revision(_)
                 | RowBody::ApiKey(_)
                 | RowBody::Universe(_)
-                | RowBody::Review => None,
+                | RowBody::Review
+                | RowBody::Record(_)
+                | RowBody::Ends(_)
+                | RowBody::Presence(_)
+                | RowBody::Mail(_) => None,
             },
             Found::Absent | Found::Corrupt(_) => None,
         };

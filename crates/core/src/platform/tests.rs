@@ -1,6 +1,7 @@
 //! Facts about requests.
 
 mod increments;
+mod leases;
 mod past;
 mod permits;
 mod reads;
@@ -8,5 +9,5 @@ mod refusals;
 mod settling;
 pub(super) mod support;
 mod updates;
-pub(super) mod world;
+pub(crate) mod world;
 mod writes;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::{ApiKeyId, EntryId, EntryKey, Scope, StoreId, StoreName, UniverseId};
+use crate::id::{ApiKeyId, EntryId, EntryKey, Scope, ServerId, StoreId, StoreName, UniverseId};
 use crate::row::Reviewed;
 use crate::time::UtcHour;
 
@@ -134,5 +134,24 @@ pub enum RowRange {
         through: UtcHour,
         /// Start behind this one.
         after: Option<(UtcHour, Reviewed)>,
+    },
+    /// Who may write the entries of a data store, by scope and then key.
+    Records {
+        /// Whose records.
+        store: StoreId,
+        /// Start behind this entry.
+        after: Option<(Scope, EntryKey)>,
+    },
+    /// The presence of all game servers, by id.
+    Presences {
+        /// Start behind this server.
+        after: Option<ServerId>,
+    },
+    /// The mail of a game server, by entry.
+    Mail {
+        /// Whose mail.
+        server: ServerId,
+        /// Start behind this entry.
+        after: Option<EntryId>,
     },
 }

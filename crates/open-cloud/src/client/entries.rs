@@ -200,7 +200,7 @@ impl Session {
     /// v2 does not show what it deletes, so that it is read before. Our server deletes it only if it
     /// is still what was read; on the live service somebody may write in between, unseen.
     pub(super) async fn remove(&self, remove: Remove) -> Result<EntryState, PlatformError> {
-        let Remove { entry, matches, write_id } = remove;
+        let Remove { entry, matches, write_id, .. } = remove;
         if matches.is_some() {
             self.check_ours("delete an entry that is at a certain revision")?;
         }
@@ -277,12 +277,15 @@ impl Session {
         if !self.is_ours() {
             return self.restore_by_hand(restore).await;
         }
-        let Restore { entry, revision, matches, permit: _, write_id } = restore;
+        let Restore { entry, revision, matches, permit, write_id } = restore;
         let path = format!("{}:restore", own_entry(&entry));
         let mut body = format!("{{\"revisionId\":{}", quoted(condition_of(&revision)));
         if let Some(id) = &matches {
             body.push_str(",\"etag\":");
             body.push_str(&quoted(condition_of(id)));
+        }
+        if permit.force {
+            body.push_str(",\"force\":true");
         }
         body.push('}');
         let call = Call::new(Method::POST, path, demand_of(Door::V2, Kind::Write, &entry, 0))

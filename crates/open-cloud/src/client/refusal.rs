@@ -93,7 +93,10 @@ impl Refusal {
             (401, _) => Verdict::Error(refused(ErrorKind::Denied, text)),
             (403, _) => Verdict::Error(denied(text)),
             (404, Words::Api { .. }) => Verdict::Error(self.not_found(about)),
-            (409, Words::Api { .. }) => Verdict::Conflict(self),
+            (409, Words::Api { .. }) => match self.said(about) {
+                Some(error) => Verdict::Error(error),
+                None => Verdict::Conflict(self),
+            },
             (400, _) if self.says_exists() => Verdict::Conflict(self),
             // A value with its version, or an error.
             (412, _) if is_api || self.reply.headers.contains_key(crate::v1::VERSION) => {
@@ -158,6 +161,11 @@ impl Refusal {
     /// The refusal that our server says in these words.
     fn said(&self, about: About<'_>) -> Option<PlatformError> {
         let Words::Api { code, detail, kind, message } = &self.words else { return None };
+        if let (409, About::Entry(entry)) = (self.status, about)
+            && let Some((server, since)) = mapping::read_leased(message)
+        {
+            return Some(PlatformError::Leased { entry: entry.clone(), server, since });
+        }
         about.refusals().into_iter().find(|error| {
             let (v1, v2) = (mapping::v1(error), mapping::v2(error));
             let is_v1 = v1.status == self.status && v1.message == *message;
@@ -218,6 +226,7 @@ impl About<'_> {
                     PlatformError::RevisionNotFound { entry: entry() },
                     PlatformError::RevisionIsCurrent { entry: entry() },
                     PlatformError::TimeOutOfRange,
+                    PlatformError::UnknownFormat { entry: entry() },
                     PlatformError::NotInteger { entry: entry() },
                     PlatformError::SumTooLarge { entry: entry() },
                     PlatformError::SumTooSmall { entry: entry() },

@@ -98,7 +98,7 @@ fn matches(id: &str) -> When {
 
 fn remove(matches: Option<&str>) -> Request {
     let matches = matches.map(RevisionId::from_client);
-    Request::Remove(Remove { entry: entry("k"), matches, write_id: WriteId(5) })
+    Request::Remove(Remove { entry: entry("k"), matches, force: false, write_id: WriteId(5) })
 }
 
 fn increment() -> Request {

@@ -19,6 +19,9 @@ use crate::error::{ErrorReply, STATUSES};
 /// Stands in every text that must not reach a client.
 const INSIDE: &str = "INSIDE";
 
+/// A game server: whoever may write an entry may know who holds it.
+const HOLDER: ServerId = ServerId(11);
+
 /// One of every variant.
 fn every_error() -> Vec<PlatformError> {
     let store = StoreId { universe: UniverseId(1), name: StoreName::trusted(INSIDE) };
@@ -42,6 +45,7 @@ fn every_error() -> Vec<PlatformError> {
         revision: Revision::first(WriteId(7)),
         updated_at: Timestamp::EPOCH,
     };
+    let since = Timestamp::from_ticks(17_000_000_000_000_007);
     let reason: Arc<str> = INSIDE.into();
     let wait = Duration::from_millis(41_200);
     let standing = Standing { limit: 300, remaining: 0, reset: wait };
@@ -56,6 +60,8 @@ fn every_error() -> Vec<PlatformError> {
         PlatformError::Exists { current: current.clone() },
         PlatformError::OrderedExists { current: ordered },
         PlatformError::Mismatch { current },
+        PlatformError::Leased { entry: entry.clone(), server: HOLDER, since },
+        PlatformError::UnknownFormat { entry: entry.clone() },
         PlatformError::NotInteger { entry: entry.clone() },
         PlatformError::SumTooLarge { entry: entry.clone() },
         PlatformError::SumTooSmall { entry: entry.clone() },
@@ -81,6 +87,7 @@ fn table(rows: impl IntoIterator<Item = (String, V1Error, V2Error)>) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_table_of_platform_errors() {
     let rows = every_error().into_iter().map(|error| {
         let debug = format!("{error:?}");
@@ -115,6 +122,12 @@ fn the_table_of_platform_errors() {
     Mismatch (conflict)
       v1 412 {"error":"FAILED_PRECONDITION","message":"The entry is at another version.","errorDetails":[]}
       v2 409 {"code":"ABORTED","message":"The entry is at another revision."}
+    Leased (conflict)
+      v1 409 {"error":"ABORTED","message":"ActiveLease: the game server `0000000000000000000000000000000b` holds the entry since `2023-11-14T22:13:20.000000700Z`. Nothing was written; that server has to let go of it first.","errorDetails":[]}
+      v2 409 {"code":"ABORTED","message":"ActiveLease: the game server `0000000000000000000000000000000b` holds the entry since `2023-11-14T22:13:20.000000700Z`. Nothing was written; that server has to let go of it first."}
+    UnknownFormat (conflict)
+      v1 409 {"error":"ABORTED","message":"UnknownFormat: the record of the entry was written by a newer version. Nothing was written.","errorDetails":[]}
+      v2 409 {"code":"ABORTED","message":"UnknownFormat: the record of the entry was written by a newer version. Nothing was written."}
     NotInteger (invalid)
       v1 400 {"error":"INVALID_ARGUMENT","message":"The entry does not hold an integer. Nothing was written.","errorDetails":[{"errorDetailType":"DatastoreErrorInfo","datastoreErrorCode":"ExistingValueNotNumeric"}]}
       v2 400 {"code":"INVALID_ARGUMENT","message":"The entry does not hold an integer. Nothing was written."}
@@ -215,4 +228,15 @@ fn a_refused_value_has_one_of_two_codes() {
     }
     let error = JsonText::parse(br#"{"a":1,"a":2}"#, &Limits::native()).unwrap_err();
     assert_eq!(v1_content(&error).code, Some(V1Code::ContentNotJson));
+}
+
+#[test]
+fn who_holds_an_entry_can_be_read_out_of_both_texts() {
+    let (server, since) = (HOLDER, Timestamp::from_ticks(17_000_000_000_000_007));
+    let text = leased(server, since);
+    assert_eq!(read_leased(&text), Some((server, since)));
+    for other in ["", "ActiveLease: ", "ActiveLease: `x` `2023-11-14T22:13:20Z`", &text[1..]] {
+        assert_eq!(read_leased(other), None, "{other}");
+    }
+    assert_eq!(read_leased(&text.replace("2023", "x")), None);
 }

@@ -277,7 +277,9 @@ impl Clients {
                 let request = Increment { entry, by, user_ids, metadata, permit, write_id };
                 Ask::Entry(Request::Increment(request))
             }
-            Kind::Remove => Ask::Entry(Request::Remove(Remove { entry, matches, write_id })),
+            Kind::Remove => {
+                Ask::Entry(Request::Remove(Remove { entry, matches, force: false, write_id }))
+            }
             Kind::Restore => {
                 let revision = older?.0;
                 let request = Restore { entry, revision, matches, permit, write_id };

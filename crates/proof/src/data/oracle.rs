@@ -156,6 +156,12 @@ impl Oracle {
             if !matches!(key, RowKey::Revision(..) | RowKey::Review(..)) && !is_guarded() {
                 return Err(format!("a batch writes {key} whatever it finds"));
             }
+            if let RowKey::Entry(entry) = key {
+                let record = RowKey::Record(entry.clone());
+                if !batch.conditions.iter().any(|(guarded, _)| *guarded == record) {
+                    return Err(format!("a batch writes {key} whoever holds it"));
+                }
+            }
         }
         self.check_deletions(seq, applied)?;
         for write in &batch.writes {
@@ -214,7 +220,14 @@ impl Oracle {
             RowKey::Store(store) => self.store_at(store, last).map(|version| version.revision),
             RowKey::Universe(_) => self.snapshots.last().map(|(_, _, revision)| *revision),
             RowKey::Ordered(entry) => self.boards.revision(entry),
-            RowKey::Revision(..) | RowKey::ApiKey(_) | RowKey::Review(..) => return Ok(()),
+            // Nobody holds anything here.
+            RowKey::Record(_) => None,
+            RowKey::Revision(..)
+            | RowKey::ApiKey(_)
+            | RowKey::Review(..)
+            | RowKey::Ends(_)
+            | RowKey::Presence(_)
+            | RowKey::Mail(..) => return Ok(()),
         };
         let holds = match condition {
             Condition::Absent => found.is_none(),

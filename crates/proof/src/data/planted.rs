@@ -90,7 +90,10 @@ impl Planted {
             | RowRange::Revisions { .. }
             | RowRange::ApiKeys { .. }
             | RowRange::Ordered { .. }
-            | RowRange::Reviews { .. } => None,
+            | RowRange::Reviews { .. }
+            | RowRange::Records { .. }
+            | RowRange::Presences { .. }
+            | RowRange::Mail { .. } => None,
         }
     }
 
@@ -163,7 +166,11 @@ impl Planted {
                 | RowKey::ApiKey(_)
                 | RowKey::Universe(_)
                 | RowKey::Ordered(_)
-                | RowKey::Review(..) => true,
+                | RowKey::Review(..)
+                | RowKey::Record(_)
+                | RowKey::Ends(_)
+                | RowKey::Presence(_)
+                | RowKey::Mail(..) => true,
             };
             if !is_current && batch.writes.iter().all(|write| *write.key() != key) {
                 batch.writes.push(Write::Delete { key });

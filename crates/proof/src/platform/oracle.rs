@@ -128,13 +128,24 @@ impl Oracle {
                 {
                     return Err(format!("W2: {condition:?} was let pass of {store}"));
                 }
+                // Nobody holds anything here.
+                RowKey::Record(_) if *condition != Condition::Absent => {
+                    return Err(format!("W2: {condition:?} was let pass of {key}"));
+                }
                 RowKey::Store(_)
                 | RowKey::Revision(..)
                 | RowKey::ApiKey(_)
                 | RowKey::Universe(_)
                 | RowKey::Ordered(_)
-                | RowKey::Review(..) => {}
+                | RowKey::Review(..)
+                | RowKey::Record(_)
+                | RowKey::Ends(_)
+                | RowKey::Presence(_)
+                | RowKey::Mail(..) => {}
             }
+        }
+        if !batch.conditions.iter().any(|(key, _)| matches!(key, RowKey::Record(_))) {
+            return Err("an entry was written whoever holds it".to_owned());
         }
         for write in &batch.writes {
             match write {
@@ -299,7 +310,11 @@ impl Oracle {
                 | RowKey::ApiKey(_)
                 | RowKey::Universe(_)
                 | RowKey::Ordered(_)
-                | RowKey::Review(..) => false,
+                | RowKey::Review(..)
+                | RowKey::Record(_)
+                | RowKey::Ends(_)
+                | RowKey::Presence(_)
+                | RowKey::Mail(..) => false,
             };
             if !is_damaged {
                 return Err("that row is whole".to_owned());

@@ -84,7 +84,11 @@ pub(super) fn told(error: &PlatformError) -> Told {
             | RowKey::ApiKey(_)
             | RowKey::Universe(_)
             | RowKey::Ordered(_)
-            | RowKey::Review(..) => Told::Refused,
+            | RowKey::Review(..)
+            | RowKey::Record(_)
+            | RowKey::Ends(_)
+            | RowKey::Presence(_)
+            | RowKey::Mail(..) => Told::Refused,
         };
     }
     if let PlatformError::NotInteger { .. }

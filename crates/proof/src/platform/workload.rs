@@ -129,7 +129,10 @@ pub(super) fn choose(
             let some = newest.filter(|_| rng.percent(50));
             let matches = some.map(revision_id);
             let entry = entry.clone();
-            return Job::of(key, Request::Remove(Remove { entry, matches, write_id }));
+            return Job::of(
+                key,
+                Request::Remove(Remove { entry, matches, force: false, write_id }),
+            );
         }
         23..70 if values.is_counter(key) => {
             let by = draw_amount(rng);

@@ -35,7 +35,7 @@ impl Words {
     /// also has the words of the gateway where a path names a call that is not there.
     fn statuses(self) -> &'static [u16] {
         match self {
-            Self::V1 => &[400, 403, 404, 429, 500, 502, 504],
+            Self::V1 => &[400, 403, 404, 409, 429, 500, 502, 504],
             Self::V2 => &[400, 403, 404, 409, 429, 500, 501, 502, 504],
             Self::Own => &[400, 403, 404, 408, 409, 413, 414, 429, 431, 500, 502, 504],
         }
@@ -80,7 +80,7 @@ const fn meaning(status: u16) -> &'static str {
         403 => "The key does not allow this.",
         404 => "There is no such thing.",
         408 => "The body took too long.",
-        409 => "What is stored is not what the request expects.",
+        409 => "What is stored is not what the request expects, or a game server holds the entry.",
         413 => "The body is too large.",
         414 => "The path with its query is too long.",
         429 => "A limit was reached. Nothing was written: wait and retry.",

@@ -28,7 +28,7 @@ async fn backup(world: &World, body: &Value) -> Answer {
 }
 
 async fn stored(dir: &Path, key: &str) -> String {
-    let db = Steadfast::open(dir, Options::default()).unwrap();
+    let db = Steadfast::open_with(dir, Options::default()).unwrap();
     let store = StoreId { universe: UniverseId(1), name: StoreName::trusted("S") };
     let entry = EntryId { store, scope: Scope::global(), key: EntryKey::trusted(key) };
     let read = db.execute(Request::Get(Get { entry, which: Which::Current })).await.unwrap();

@@ -8,7 +8,7 @@ use steadfast::{Options, Steadfast};
 use steadfast_core::Timestamp;
 use steadfast_open_cloud::client::{Client, Config, Key};
 use steadfast_storage::conformance::PlatformHarness;
-use steadfast_storage::{Fault, FaultyBackend, MemoryBackend, Platform};
+use steadfast_storage::{Backend, Fault, FaultyBackend, MemoryBackend, Platform};
 use tokio::runtime::Runtime;
 
 use crate::world::{World, config};
@@ -86,6 +86,10 @@ impl PlatformHarness for Remote {
         let sweep = || self.runtime.block_on(self.world.steadfast.sweep(100));
         while sweep().is_ok_and(|report| report.has_more) {}
         true
+    }
+
+    fn backend(&mut self) -> Option<Arc<dyn Backend>> {
+        Some(Arc::<FaultyBackend<MemoryBackend>>::clone(&self.backend))
     }
 
     /// Another server, with what the first one has stored.

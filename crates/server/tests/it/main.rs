@@ -19,6 +19,7 @@ mod faults;
 mod hardening;
 mod http2;
 mod increments;
+mod leases;
 mod limits;
 mod mutations;
 mod openapi;

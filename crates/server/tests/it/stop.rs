@@ -45,7 +45,8 @@ async fn p_4_writes_under_way_are_finished_and_acknowledged() {
 #[tokio::test]
 async fn p_4_a_stop_under_load_loses_nothing_that_was_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
-    let open = || steadfast::Steadfast::open(dir.path(), steadfast::Options::default()).unwrap();
+    let open =
+        || steadfast::Steadfast::open_with(dir.path(), steadfast::Options::default()).unwrap();
     let steadfast = open();
     let bound = steadfast_server::Server::bind(config(), steadfast.clone()).unwrap();
     let addr = bound.local_addr();

@@ -371,7 +371,9 @@ async fn h_13_a_page_may_be_empty_although_more_follows() {
         let set = Set { entry: entry.clone(), content, when, permit, write_id };
         db.execute(Request::Set(set)).await.unwrap();
         let write_id = db.new_write_id();
-        db.execute(Request::Remove(Remove { entry, matches: None, write_id })).await.unwrap();
+        db.execute(Request::Remove(Remove { entry, matches: None, force: false, write_id }))
+            .await
+            .unwrap();
     }
     world.set("last", "1").await;
     let found = pages(&world, ENTRIES, V2).await;

@@ -51,13 +51,13 @@ impl World {
     /// The same world over both kinds of store.
     pub(crate) async fn both() -> [Self; 2] {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Steadfast::open(dir.path(), Options::default()).unwrap();
+        let disk = Steadfast::open_with(dir.path(), Options::default()).unwrap();
         [Self::new().await, Self::start(disk, config(), Some(dir)).await]
     }
 
     /// A world whose store is in a directory.
     pub(crate) async fn on_disk(dir: &std::path::Path, config: Config) -> Self {
-        let disk = Steadfast::open(dir, Options::default()).unwrap();
+        let disk = Steadfast::open_with(dir, Options::default()).unwrap();
         Self::start(disk, config, None).await
     }
 

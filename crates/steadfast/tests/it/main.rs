@@ -1,8 +1,10 @@
 //! The library from outside, over a real directory.
 
 #![expect(clippy::disallowed_methods, reason = "the tests own their tasks and join them")]
+#![expect(clippy::unit_arg, reason = "an edit of a session is one assignment")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod sessions;
 mod testdata;
 
 use std::sync::Arc;
@@ -39,15 +41,16 @@ fn get(key: &str) -> Request {
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_reopening_with_its_history() {
     let dir = tempfile::tempdir().unwrap();
-    let db = Steadfast::open(dir.path(), Options::default()).unwrap();
+    let db = Steadfast::open_with(dir.path(), Options::default()).unwrap();
     let first = db.execute(set(&db, "a", r#"{"coins": 5}"#)).await.unwrap();
     let second = db.execute(set(&db, "a", r#"{ "coins" : 6 }"#)).await.unwrap();
     let gone = db.execute(set(&db, "b", "1")).await.unwrap();
-    let remove = Remove { entry: entry("b"), matches: None, write_id: db.new_write_id() };
+    let remove =
+        Remove { entry: entry("b"), matches: None, force: false, write_id: db.new_write_id() };
     assert_eq!(db.execute(Request::Remove(remove)).await.unwrap(), gone);
     db.close().unwrap();
 
-    let db = Steadfast::open(dir.path(), Options::default()).unwrap();
+    let db = Steadfast::open_with(dir.path(), Options::default()).unwrap();
     let read = db.execute(get("a")).await.unwrap();
     assert_eq!(read, second);
     assert_eq!(read.content.unwrap().value.as_str(), r#"{ "coins" : 6 }"#);
@@ -63,19 +66,19 @@ async fn what_was_acknowledged_is_there_after_a_reopening_with_its_history() {
 #[test]
 fn a_second_opening_is_refused_and_names_the_holder() {
     let dir = tempfile::tempdir().unwrap();
-    let db = Steadfast::open(dir.path(), Options::default()).unwrap();
-    let refused = Steadfast::open(dir.path(), Options::default()).unwrap_err();
+    let db = Steadfast::open_with(dir.path(), Options::default()).unwrap();
+    let refused = Steadfast::open_with(dir.path(), Options::default()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     let reason = std::error::Error::source(&refused).unwrap().to_string();
     assert!(reason.contains(&format!("process {}", std::process::id())), "{reason}");
     drop(db);
-    assert!(Steadfast::open(dir.path(), Options::default()).is_ok());
+    assert!(Steadfast::open_with(dir.path(), Options::default()).is_ok());
 }
 
 #[tokio::test]
 async fn a_write_whose_future_is_dropped_happens_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    let db = Steadfast::open(dir.path(), Options::default()).unwrap();
+    let db = Steadfast::open_with(dir.path(), Options::default()).unwrap();
     drop(db.execute(set(&db, "a", "1")));
     // Writes to one entry keep their order, so this one waits for the one before.
     let second = db.execute(set(&db, "a", "2")).await.unwrap();
@@ -85,7 +88,7 @@ async fn a_write_whose_future_is_dropped_happens_all_the_same() {
 #[tokio::test]
 async fn a_closed_store_takes_nothing_more_from_any_handle() {
     let dir = tempfile::tempdir().unwrap();
-    let db = Steadfast::open(dir.path(), Options::default()).unwrap();
+    let db = Steadfast::open_with(dir.path(), Options::default()).unwrap();
     let other = db.clone();
     db.execute(set(&db, "a", "1")).await.unwrap();
     db.close().unwrap();
@@ -93,14 +96,14 @@ async fn a_closed_store_takes_nothing_more_from_any_handle() {
     assert!(matches!(refused, PlatformError::Unavailable { .. }), "{refused:?}");
     assert!(matches!(other.execute(get("a")).await, Err(PlatformError::Unavailable { .. })));
     // The directory is free again although a handle is left.
-    let again = Steadfast::open(dir.path(), Options::default()).unwrap();
+    let again = Steadfast::open_with(dir.path(), Options::default()).unwrap();
     assert_eq!(again.execute(get("a")).await.unwrap().revision.counter, 1);
 }
 
 #[tokio::test]
 async fn sixty_four_writes_to_one_entry_may_wait_and_all_succeed() {
     let dir = tempfile::tempdir().unwrap();
-    let db = Steadfast::open(dir.path(), Options::default()).unwrap();
+    let db = Steadfast::open_with(dir.path(), Options::default()).unwrap();
     let limit = u64::try_from(db.limits().writes_per_key_max).unwrap();
     let sent: Vec<_> = (0..limit).map(|_| db.execute(set(&db, "hot", "1"))).collect();
     let mut counters = Vec::new();
@@ -113,7 +116,7 @@ async fn sixty_four_writes_to_one_entry_may_wait_and_all_succeed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g_20_updates_at_the_same_time_all_count() {
     let dir = tempfile::tempdir().unwrap();
-    let db = Steadfast::open(dir.path(), Options::default()).unwrap();
+    let db = Steadfast::open_with(dir.path(), Options::default()).unwrap();
     let add_one = |current: Option<&EntryState>| {
         let stored = current.and_then(|state| state.content.as_ref());
         let count: u64 = stored.map_or(0, |content| content.value.as_str().parse().unwrap());

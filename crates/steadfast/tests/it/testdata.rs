@@ -58,7 +58,7 @@ async fn what_0_1_0_wrote_opens_and_is_all_there() {
     backend.close().unwrap();
 
     // And it serves.
-    let db = Steadfast::open(dir.path(), Options::default()).unwrap();
+    let db = Steadfast::open_with(dir.path(), Options::default()).unwrap();
     assert_eq!(db.keys().ensure_admin(Some(ADMIN_SECRET)).await.unwrap(), None);
     assert!(db.keys().authenticate(ADMIN_SECRET).await.unwrap().is_some());
     let store = StoreId { universe: UniverseId(1), name: StoreName::trusted("PlayerData") };

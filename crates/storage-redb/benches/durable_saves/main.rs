@@ -246,9 +246,10 @@ fn main() {
         redb_side(dir.path(), "redb save", &small, SaveKind::EntryOnly),
         redb_side(dir.path(), "redb save + revision", &small, SaveKind::WithRevision),
         redb_side(dir.path(), "redb save + revision + index", &small, SaveKind::WithIndex),
+        redb_side(dir.path(), "redb session save", &small, SaveKind::Session),
     ];
     for (writers, save, with_index) in [(1, 0.90, 0.90), (16, 0.80, 0.75), (128, 0.55, 0.33)] {
-        let targets = [None, Some(save), None, Some(with_index)];
+        let targets = [None, Some(save), None, Some(with_index), None];
         compare(&mut sides, &small, writers, &targets, runs, duration);
     }
     drop(sides);

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use steadfast_core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody};
 use steadfast_core::row::{Birth, EntryBody, OrderedBody, RowBody};
 use steadfast_core::{
     Batch, Condition, Content, EntryId, EntryKey, JsonText, Metadata, Outcome, Revision, Rng,
-    RowKey, Scope, StoreId, StoreName, UniverseId, UserId, Write,
+    RowKey, Scope, ServerId, SessionId, StoreId, StoreName, Timestamp, UniverseId, UserId, Write,
+    WriteId,
 };
 use steadfast_storage::{Backend, wait};
 use steadfast_storage_redb::RedbBackend;
@@ -110,6 +112,8 @@ pub(crate) enum SaveKind {
     WithRevision,
     /// The entry, its revision row, and its place on a board.
     WithIndex,
+    /// The entry, its revision row, and its record, as the holder of a lease saves.
+    Session,
 }
 
 /// One measurement.
@@ -258,7 +262,31 @@ fn save(id: &EntryId, current: Revision, value: JsonText, kind: SaveKind) -> Bat
     }
     let key = RowKey::Entry(id.clone());
     batch.writes.push(Write::Put { key, revision, body: RowBody::Entry(body) });
+    if kind == SaveKind::Session {
+        let key = RowKey::Record(id.clone());
+        let condition =
+            if current.counter > 0 { Condition::At(current) } else { Condition::Absent };
+        // In the order in which a session plans it.
+        batch.conditions.insert(0, (key.clone(), condition));
+        let body = RowBody::Record(record(revision.counter));
+        batch.writes.push(Write::Put { key, revision, body });
+    }
     batch
+}
+
+/// The record of a held session after so many saves.
+fn record(save_seq: u64) -> RecordBody {
+    let (server, session) = (ServerId(1 << 90), SessionId(1 << 91));
+    let since = Birth::At(Timestamp::from_unix_seconds(1_000));
+    let mode = LeaseMode::Presence;
+    RecordBody {
+        format: RECORD_FORMAT,
+        schema: 1,
+        lease: Some(Lease { server, session, mode, since }),
+        fence: Fence { counter: 1, session },
+        save_seq,
+        write_id: WriteId(u128::from(save_seq)),
+    }
 }
 
 /// A number that says nothing about the entry or the one before.

@@ -84,6 +84,46 @@ fn a_store_of_the_first_tables_gets_the_others_and_keeps_its_commit() {
     assert_eq!(refused, "the store is damaged: the table `ord` is missing");
 }
 
+/// Makes a store say that it has the tables up to such a state, and takes those behind another.
+fn with_tables(storage: &Arc<InMemoryBackend>, said: u8, there: u8) {
+    open(storage).unwrap().close().unwrap();
+    with_engine(storage, |transaction| {
+        for family in FAMILIES.into_iter().filter(|family| since(*family) > there) {
+            delete_table(transaction, family);
+        }
+        let record = Counters { tables: said, ..Counters::NEW }.encode();
+        let definition = TableDefinition::<Bytes, Bytes>::new(table_name(Family::Meta));
+        transaction.open_table(definition).unwrap().insert(meta::KEY, &record[..]).unwrap();
+    });
+}
+
+#[test]
+fn a_store_with_ordered_tables_gets_those_of_records_and_misses_its_own() {
+    let storage = Arc::new(InMemoryBackend::new());
+    with_tables(&storage, 2, 2);
+    let backend = open(&storage).unwrap();
+    put(&backend, "p", 5);
+    backend.close().unwrap();
+    with_engine(&storage, |transaction| delete_table(transaction, Family::Presences));
+    let refused = open(&storage).unwrap_err().to_string();
+    assert_eq!(refused, "the store is damaged: the table `pre` is missing");
+
+    let storage = Arc::new(InMemoryBackend::new());
+    with_tables(&storage, 2, 1);
+    let refused = open(&storage).unwrap_err().to_string();
+    assert_eq!(refused, "the store is damaged: the table `uni` is missing");
+}
+
+#[test]
+fn a_store_with_tables_of_a_newer_version_is_refused_and_not_called_damaged() {
+    let storage = Arc::new(InMemoryBackend::new());
+    with_tables(&storage, meta::TABLES, meta::TABLES);
+    open(&storage).unwrap().close().unwrap();
+    with_tables(&storage, meta::TABLES + 1, meta::TABLES);
+    let refused = open(&storage).unwrap_err();
+    assert!(matches!(refused, OpenError::UnknownFormat { .. }), "{refused:?}");
+}
+
 #[test]
 fn a_store_without_one_of_the_first_tables_is_damaged() {
     let storage = Arc::new(InMemoryBackend::new());

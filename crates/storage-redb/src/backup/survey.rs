@@ -14,6 +14,7 @@ use super::manifest::DAMAGE_COUNT_MAX;
 use super::watch::{Ended, Stage, Watch};
 use crate::backend::load_counters;
 use crate::bytes::{Damage, Family, unseal};
+use crate::encode::bodied::{self, Bodied};
 use crate::encode::entry::Current;
 use crate::encode::index::Kind;
 use crate::encode::keys::{
@@ -24,7 +25,7 @@ use crate::encode::ordered::Ordered;
 use crate::encode::revision::Link;
 use crate::encode::stamped::Stamped;
 use crate::engine::{EngineError, FAMILIES, Source, is_original, table_name};
-use crate::examine::Traces;
+use crate::examine::{Traces, bodies};
 use crate::read::ordered::witnessed;
 use crate::read::{is_outrun, verify_content};
 use crate::scan::{Bounds, Seen, walk_both};
@@ -154,6 +155,8 @@ pub(super) fn survey(source: &impl Source, watch: &mut Watch<'_>) -> Result<Surv
         (Family::Universes, Kind::Universe),
         (Family::Ordered, Kind::Ordered),
         (Family::Board, Kind::Place),
+        (Family::Records, Kind::Record),
+        (Family::Presences, Kind::Presence),
     ] {
         walk_both(source, family, kind, Bounds::ALL, |key, seen| {
             match seen {
@@ -191,6 +194,10 @@ fn check_record(
             (Err(damage), _) => return Ok(Err(damage.to_string())),
         },
         Family::Ordered | Family::Board => return check_ordered(source, family, key, record),
+        Family::Records => return Ok(check_body(Bodied::Record, key, record)),
+        Family::Ends => return Ok(check_body(Bodied::Ends, key, record)),
+        Family::Presences => return Ok(check_body(Bodied::Presence, key, record)),
+        Family::Mail => return Ok(check_body(Bodied::Mail, key, record)),
         Family::Values
         | Family::Stores
         | Family::Index
@@ -214,6 +221,10 @@ fn check_record(
         }
     }
     Ok(Ok(()))
+}
+
+fn check_body(of: Bodied, key: &[u8], record: &[u8]) -> Result<(), String> {
+    bodied::decode(of, key, record).map(drop).map_err(|damage| damage.to_string())
 }
 
 /// Verifies an entry of an ordered data store against its place on the board, or the place against
@@ -287,6 +298,10 @@ impl Findings {
             Family::Reviews => {
                 parse_review_key(key).map(|(hour, reviewed)| RowKey::Review(hour, reviewed))
             }
+            Family::Records => bodies::name(Bodied::Record, key, &self.names),
+            Family::Ends => bodies::name(Bodied::Ends, key, &self.names),
+            Family::Presences => bodies::name(Bodied::Presence, key, &self.names),
+            Family::Mail => bodies::name(Bodied::Mail, key, &self.names),
             Family::Index | Family::Meta => None,
         };
         row.map_or_else(

@@ -2,7 +2,8 @@
 //!
 //! It is written only when a key is created or removed, so it costs a save nothing, and it is
 //! small. The places of boards are the exception: each move of an entry is a move here too, because
-//! nothing else tells in which order the entries stand. A data store's number is repeated here: without it all entries of the store are lost.
+//! nothing else tells in which order the entries stand. A data store's number is repeated here:
+//! without it all entries of the store are lost.
 
 use steadfast_core::{ApiKeyId, StoreId, UniverseId};
 
@@ -24,6 +25,10 @@ pub(crate) enum Kind {
     Ordered,
     /// `ord`. Its records are those of the places, so that neither tree hides what moved.
     Place,
+    /// `rec`.
+    Record,
+    /// `pre`.
+    Presence,
 }
 
 impl Kind {
@@ -36,6 +41,8 @@ impl Kind {
             Self::Universe => b'u',
             Self::Ordered => b'o',
             Self::Place => b'b',
+            Self::Record => b'r',
+            Self::Presence => b'p',
         }
     }
 

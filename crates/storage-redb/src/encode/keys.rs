@@ -1,7 +1,9 @@
 //! Keys of the tables, and back.
 
 use steadfast_core::row::{Reviewed, Span};
-use steadfast_core::{ApiKeyId, EntryId, EntryKey, Scope, StoreId, StoreName, UniverseId, UtcHour};
+use steadfast_core::{
+    ApiKeyId, EntryId, EntryKey, Scope, ServerId, StoreId, StoreName, UniverseId, UtcHour,
+};
 
 /// Bytes of the store's number at the start of `K`.
 const STORE_NUMBER_SIZE: usize = 4;
@@ -155,26 +157,35 @@ pub(crate) fn review_key(hour: UtcHour, reviewed: &Reviewed) -> Vec<u8> {
     };
     let mut bytes = hour.0.to_be_bytes().to_vec();
     bytes.push(kind);
-    bytes.extend_from_slice(&entry.store.universe.0.to_be_bytes());
-    push_escaped(&mut bytes, entry.store.name.as_str());
-    bytes.push(0);
-    push_escaped(&mut bytes, entry.scope.as_str());
-    bytes.push(0);
-    push_escaped(&mut bytes, entry.key.as_str());
+    push_names(&mut bytes, entry);
     bytes
+}
+
+/// Names an entry without the number of its data store, so that keys sort as names do.
+fn push_names(bytes: &mut Vec<u8>, entry: &EntryId) {
+    bytes.extend_from_slice(&entry.store.universe.0.to_be_bytes());
+    push_escaped(bytes, entry.store.name.as_str());
+    bytes.push(0);
+    push_escaped(bytes, entry.scope.as_str());
+    bytes.push(0);
+    push_escaped(bytes, entry.key.as_str());
+}
+
+fn parse_names(bytes: &[u8]) -> Option<EntryId> {
+    let (universe, rest) = bytes.split_first_chunk::<8>()?;
+    let (name, rest) = split_escaped(rest)?;
+    let (scope, key) = split_escaped(rest)?;
+    let universe = UniverseId(u64::from_be_bytes(*universe));
+    let store = StoreId { universe, name: StoreName::trusted(name) };
+    let key = EntryKey::trusted(unescaped(key)?);
+    Some(EntryId { store, scope: Scope::trusted(scope), key })
 }
 
 /// The hour of a reminder, and what it is of.
 pub(crate) fn parse_review_key(bytes: &[u8]) -> Option<(UtcHour, Reviewed)> {
     let (hour, rest) = bytes.split_first_chunk::<4>()?;
     let (&kind, rest) = rest.split_first()?;
-    let (universe, rest) = rest.split_first_chunk::<8>()?;
-    let (name, rest) = split_escaped(rest)?;
-    let (scope, key) = split_escaped(rest)?;
-    let universe = UniverseId(u64::from_be_bytes(*universe));
-    let store = StoreId { universe, name: StoreName::trusted(name) };
-    let key = EntryKey::trusted(unescaped(key)?);
-    let entry = EntryId { store, scope: Scope::trusted(scope), key };
+    let entry = parse_names(rest)?;
     let reviewed = match kind {
         REVIEW_OF_ENTRY => Reviewed::Entry(entry),
         REVIEW_OF_ORDERED => Reviewed::Ordered(entry),
@@ -187,6 +198,34 @@ pub(crate) fn parse_review_key(bytes: &[u8]) -> Option<(UtcHour, Reviewed)> {
 pub(crate) fn review_bounds(through: UtcHour) -> KeyBounds {
     let (_, end) = prefix_bounds(through.0.to_be_bytes().to_vec());
     (Vec::new(), end)
+}
+
+/// The key of a game server.
+pub(crate) fn server_key(server: ServerId) -> [u8; 16] {
+    server.0.to_be_bytes()
+}
+
+/// The game server of a key.
+pub(crate) fn parse_server_key(bytes: &[u8]) -> Option<ServerId> {
+    Some(ServerId(u128::from_be_bytes(bytes.try_into().ok()?)))
+}
+
+/// The key of mail to a game server. It has the names themselves, as reminders do.
+pub(crate) fn mail_key(server: ServerId, entry: &EntryId) -> Vec<u8> {
+    let mut bytes = server_key(server).to_vec();
+    push_names(&mut bytes, entry);
+    bytes
+}
+
+/// The game server and the entry of mail.
+pub(crate) fn parse_mail_key(bytes: &[u8]) -> Option<(ServerId, EntryId)> {
+    let (server, names) = bytes.split_first_chunk::<16>()?;
+    Some((ServerId(u128::from_be_bytes(*server)), parse_names(names)?))
+}
+
+/// The mail of a game server.
+pub(crate) fn mail_bounds(server: ServerId) -> KeyBounds {
+    prefix_bounds(server_key(server).to_vec())
 }
 
 /// The key of a universe.
@@ -294,6 +333,11 @@ mod tests {
         })
     }
 
+    fn servers() -> impl Strategy<Value = ServerId> {
+        prop_oneof![0..3_u128, Just(255), Just(256), Just(u128::MAX - 1), Just(u128::MAX)]
+            .prop_map(ServerId)
+    }
+
     fn holds((start, end): &KeyBounds, key: &[u8]) -> bool {
         key >= &start[..] && end.as_ref().is_none_or(|end| key < &end[..])
     }
@@ -346,6 +390,21 @@ mod tests {
         }
 
         #[test]
+        fn mail_sorts_by_server_and_names_and_is_read_back(
+            a in (servers(), reviews()),
+            b in (servers(), reviews()),
+        ) {
+            let name = |(server, of): &(ServerId, Reviewed)| (*server, of.entry().clone());
+            let key = |of: &(ServerId, Reviewed)| mail_key(of.0, of.1.entry());
+            prop_assert_eq!(key(&a).cmp(&key(&b)), name(&a).cmp(&name(&b)));
+            prop_assert_eq!(parse_mail_key(&key(&a)), Some(name(&a)));
+            prop_assert_eq!(holds(&mail_bounds(a.0), &key(&b)), a.0 == b.0);
+            let (x, y) = (server_key(a.0), server_key(b.0));
+            prop_assert_eq!(x.cmp(&y), a.0.cmp(&b.0));
+            prop_assert_eq!(parse_server_key(&x), Some(a.0));
+        }
+
+        #[test]
         fn bounds_hold_exactly_what_begins_with_the_text(
             scope in "[\0a\u{ff}\u{10ffff}]{0,3}",
             key in "[\0a\u{ff}\u{10ffff}]{0,3}",
@@ -382,6 +441,9 @@ mod tests {
             }
             if let Some((hour, reviewed)) = parse_review_key(&bytes) {
                 prop_assert_eq!(review_key(hour, &reviewed), &bytes[..]);
+            }
+            if let Some((server, entry)) = parse_mail_key(&bytes) {
+                prop_assert_eq!(mail_key(server, &entry), &bytes[..]);
             }
             if let Some(universe) = parse_universe_key(&bytes) {
                 prop_assert_eq!(&universe_key(universe)[..], &bytes[..]);

@@ -8,8 +8,8 @@ use crate::bytes::{Damage, Family, Writer, seal, unseal};
 pub(crate) const KEY: &[u8] = b"counters";
 
 /// The tables that a store of this version has: 1 were those up to `meta`, 2 adds `uni`, `ordk`,
-/// `ord` and `rev`.
-pub(crate) const TABLES: u8 = 2;
+/// `ord` and `rev`, 3 adds `rec`, `end`, `pre` and `mail`.
+pub(crate) const TABLES: u8 = 3;
 
 /// What must never go back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

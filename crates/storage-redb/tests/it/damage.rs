@@ -94,3 +94,31 @@ fn a_sound_store_is_clean_and_salvages_to_itself() {
     let refused = salvage(dir.path(), new.path());
     assert!(matches!(refused, Err(OpenError::NotEmpty { .. } | OpenError::Locked { .. })));
 }
+
+#[test]
+fn a_salvage_does_not_hide_what_may_be_older_than_a_value_without_its_row() {
+    let (dir, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let backend = RedbBackend::open(dir.path(), options()).unwrap();
+    let (id, mut rng) = (entry("A", "global", "p"), steadfast_core::Rng::seeded(2));
+    // Only the second has its content in the table of values.
+    for (counter, size) in [(1, 10), (2, 3_000), (3, 10)] {
+        let (at, content) = (revision(counter, counter), Some(content(value(&mut rng, size))));
+        let put = put_revision(&id, at, content.clone());
+        committed(&backend, unconditional(vec![put_entry(&id, at, content), put]));
+    }
+    backend.close().unwrap();
+    let database = redb::Database::open(dir.path().join("data.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    let rows: redb::TableDefinition<'_, &'static [u8], &'static [u8]> =
+        redb::TableDefinition::new("ver");
+    write.open_table(rows).unwrap().retain(|_, _| false).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let saved = salvage(dir.path(), new.path()).unwrap();
+    assert_eq!(saved.recovered, [RowKey::Revision(id.clone(), 2)]);
+    let backend = RedbBackend::open(new.path(), options()).unwrap();
+    let found = [1, 2, 3].map(|counter| read(&backend, &RowKey::Revision(id.clone(), counter)));
+    let corrupt = |counter| Found::Corrupt(RowKey::Revision(id.clone(), counter));
+    assert_eq!([&found[0], &found[2]], [&corrupt(1), &corrupt(3)]);
+    assert_eq!(found[1].revision(), Some(revision(2, 2)));
+}

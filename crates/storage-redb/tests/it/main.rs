@@ -17,4 +17,5 @@ mod model;
 mod older;
 mod platform;
 mod power_cut;
+mod records;
 mod support;

@@ -3,7 +3,7 @@
 use steadfast_core::row::{FoundHead, HeadsReply, Reviewed, Span};
 use steadfast_core::{
     BoardId, CommitOutcome, EntryId, Found, Order, Outcome, Refusal, Rng, RowKey, RowRange,
-    UniverseId, UtcHour,
+    ServerId, UniverseId, UtcHour,
 };
 use steadfast_storage::{Backend, ScanReply, wait};
 use steadfast_storage_redb::RedbBackend;
@@ -16,12 +16,17 @@ fn check_rows(backend: &impl Backend, model: &Model, rng: &mut Rng) {
         let key = RowKey::Entry(id.clone());
         assert_eq!(read(backend, &key), model.found(&key));
         let review = Reviewed::Ordered(id.clone());
+        let server = ServerId(u128::from(rng.below(4)));
         for key in [
             RowKey::Revision(id.clone(), rng.in_range(0..8)),
             RowKey::Ordered(id.clone()),
-            RowKey::Store(id.store),
+            RowKey::Store(id.store.clone()),
             RowKey::Universe(UniverseId(rng.below(4))),
             RowKey::Review(UtcHour(1), review),
+            RowKey::Record(id.clone()),
+            RowKey::Ends(id.clone()),
+            RowKey::Presence(server),
+            RowKey::Mail(server, id.clone()),
         ] {
             assert_eq!(read(backend, &key), model.found(&key), "{key}");
         }
@@ -80,6 +85,7 @@ fn check_scans(backend: &impl Backend, model: &Model, rng: &mut Rng) {
         let universe = UniverseId(1);
         let prefix = ["", "A", "C\0", "x"][usize::try_from(rng.below(4)).unwrap()].into();
         let store_after = rng.percent(50).then(|| other.store.name.clone());
+        let server = ServerId(u128::from(rng.below(4)));
         let (min, max) = (rng.in_range(0..3), rng.in_range(0..4));
         let value = |n: u64| if n == 0 { i64::MIN } else { i64::try_from(n).unwrap() };
         let beyond = rng.percent(50).then(|| (value(rng.below(3)), other.key.clone()));
@@ -89,9 +95,12 @@ fn check_scans(backend: &impl Backend, model: &Model, rng: &mut Rng) {
         let board = BoardId::of(&id);
         for range in [
             RowRange::Stores { universe, prefix, after: store_after },
-            RowRange::AllStores { after: rng.percent(50).then_some(other.store) },
+            RowRange::AllStores { after: rng.percent(50).then_some(other.store.clone()) },
             RowRange::ApiKeys { after: None },
-            RowRange::Ordered { store: id.store.clone(), after },
+            RowRange::Ordered { store: id.store.clone(), after: after.clone() },
+            RowRange::Records { store: id.store.clone(), after },
+            RowRange::Presences { after: rng.percent(50).then_some(server) },
+            RowRange::Mail { server, after: rng.percent(50).then_some(other) },
             RowRange::Board { board, order, min, max, beyond },
             board_of(&id, order),
             RowRange::Reviews { through, after: rng.percent(50).then_some(reviewed) },

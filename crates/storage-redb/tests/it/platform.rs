@@ -1,13 +1,15 @@
-//! The facts about data stores, on disk.
+//! The facts about data stores, and about records, on disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use steadfast_core::platform::{Settings, SweepOnce};
-use steadfast_core::{Limits, Timestamp};
-use steadfast_storage::conformance::PlatformHarness;
-use steadfast_storage::{Backend, Fault, FaultyBackend, LocalPlatform, Platform, wait};
+use steadfast_core::{Limits, OpeningId, Timestamp};
+use steadfast_storage::conformance::{PlatformHarness, RecordsHarness};
+use steadfast_storage::{
+    Backend, Fault, FaultyBackend, LocalPlatform, LocalRecords, Ownership, Platform, Records, wait,
+};
 use steadfast_storage_redb::{Options, RedbBackend};
 use tempfile::TempDir;
 
@@ -79,6 +81,10 @@ impl PlatformHarness for OnDisk {
         true
     }
 
+    fn backend(&mut self) -> Option<Arc<dyn Backend>> {
+        Some(Arc::<FaultyBackend<RedbBackend>>::clone(&self.backend))
+    }
+
     fn sweep(&mut self) -> bool {
         let mut stores_after = None;
         loop {
@@ -92,3 +98,43 @@ impl PlatformHarness for OnDisk {
 }
 
 steadfast_storage::platform_conformance!(OnDisk);
+
+/// The records of the same data stores, with an opening for each time that the directory was opened.
+struct RecordsOnDisk {
+    disk: OnDisk,
+    opening: u128,
+}
+
+impl RecordsHarness for RecordsOnDisk {
+    fn new() -> Self {
+        Self { disk: OnDisk::new(), opening: 1 }
+    }
+
+    fn records(&mut self) -> Arc<dyn Records> {
+        let (platform, opening) = (self.disk.platform.clone(), OpeningId(self.opening));
+        Arc::new(LocalRecords::new(platform, opening, Ownership::Sole))
+    }
+
+    fn platform(&mut self) -> Arc<dyn Platform> {
+        self.disk.platform()
+    }
+
+    fn inject(&mut self, commits: &[Option<Fault>], reads: &[bool]) -> bool {
+        self.disk.inject(commits, reads)
+    }
+
+    fn release(&mut self) {
+        self.disk.release();
+    }
+
+    fn heal(&mut self) {
+        self.disk.heal();
+    }
+
+    fn reopen(&mut self) -> bool {
+        self.opening += 1;
+        self.disk.reopen()
+    }
+}
+
+steadfast_storage::records_conformance!(RecordsOnDisk);

@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
 use redb::StorageBackend;
-use steadfast_core::{Batch, Order, Outcome, Rng, RowKey, RowRange, UtcHour};
+use steadfast_core::{Batch, Order, Outcome, Rng, RowKey, RowRange, ServerId, UtcHour};
 use steadfast_storage::{Backend, Done};
 use steadfast_storage_redb::RedbBackend;
 
@@ -200,9 +200,12 @@ fn check_image(history: &History, image: Vec<u8>, answered: usize, name: &str) -
     }
     let all = RowRange::Reviews { through: UtcHour(u32::MAX), after: None };
     let mut ranges = vec![RowRange::AllStores { after: None }, all];
+    ranges.push(RowRange::Presences { after: None });
+    ranges.extend([0, 1, 2].map(|id| RowRange::Mail { server: ServerId(id), after: None }));
     for store_name in ["A", "B", "C\0"] {
         ranges.push(entries_of(store(store_name)));
         ranges.push(RowRange::Ordered { store: store(store_name), after: None });
+        ranges.push(RowRange::Records { store: store(store_name), after: None });
         let entry = entry(store_name, "global", "p");
         ranges.extend([Order::Ascending, Order::Descending].map(|order| board_of(&entry, order)));
     }

@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use redb::StorageBackend;
 use steadfast_core::platform::History;
+use steadfast_core::record::{
+    ENDS_MAX, End, Fence, How, Lease, LeaseMode, MailBody, MailKind, PresenceBody, PresenceState,
+    RECORD_FORMAT, RecordBody,
+};
 use steadfast_core::row::{
     Birth, EntryBody, OrderedBody, Reviewed, RowBody, Span, StoreBody, UniverseBody,
 };
 use steadfast_core::{
     Batch, BoardId, CommitOutcome, Condition, Content, EntryId, EntryKey, Found, JsonText,
-    Metadata, Order, Outcome, Revision, Rng, Row, RowKey, RowRange, Scope, StoreId, StoreName,
-    Timestamp, UniverseId, UserId, UtcHour, Write,
+    Metadata, OpeningId, Order, Outcome, Revision, Rng, Row, RowKey, RowRange, Scope, ServerId,
+    SessionId, StoreId, StoreName, Timestamp, UniverseId, UserId, UtcHour, Write, WriteId,
 };
 use steadfast_storage::{Backend, ReadResult, Rows, ScanReply, wait};
 use steadfast_storage_redb::Options;
@@ -173,7 +178,16 @@ fn with_birth(body: RowBody, stamped_at: Timestamp) -> RowBody {
             key.birth = at(key.birth);
             RowBody::ApiKey(key)
         }
-        body @ (RowBody::Universe(_) | RowBody::Ordered(_) | RowBody::Review) => body,
+        RowBody::Record(mut body) => {
+            body.lease = body.lease.map(|lease| Lease { since: at(lease.since), ..lease });
+            RowBody::Record(body)
+        }
+        body @ (RowBody::Universe(_)
+        | RowBody::Ordered(_)
+        | RowBody::Review
+        | RowBody::Ends(_)
+        | RowBody::Presence(_)
+        | RowBody::Mail(_)) => body,
     }
 }
 
@@ -207,6 +221,54 @@ pub(crate) fn put_universe(n: u64, revision: Revision, snapshots: &[i64]) -> Wri
 pub(crate) fn put_review(hour: u32, reviewed: Reviewed, revision: Revision) -> Write {
     let key = RowKey::Review(UtcHour(hour), reviewed);
     Write::Put { key, revision, body: RowBody::Review }
+}
+
+/// A record as its write with this number leaves it.
+pub(crate) fn record_body(n: u64) -> RecordBody {
+    let (server, session) = (ServerId(u128::from(n % 3)), SessionId(u128::from(n) << 64));
+    let mode = [LeaseMode::Presence, LeaseMode::Timeout(Duration::from_secs(n))];
+    let mode = mode[usize::try_from(n % 2).unwrap()];
+    let lease = Lease { server, session, mode, since: Birth::ThisWrite };
+    RecordBody {
+        format: RECORD_FORMAT,
+        schema: 1,
+        lease: (!n.is_multiple_of(3)).then_some(lease),
+        fence: Fence { counter: n, session },
+        save_seq: n,
+        write_id: WriteId(u128::from(n)),
+    }
+}
+
+pub(crate) fn put_record(id: &EntryId, revision: Revision) -> Write {
+    let body = RowBody::Record(record_body(revision.tag));
+    Write::Put { key: RowKey::Record(id.clone()), revision, body }
+}
+
+pub(crate) fn put_ends(id: &EntryId, revision: Revision) -> Write {
+    let count = revision.tag % (u64::try_from(ENDS_MAX).unwrap() + 1);
+    let end = |n: u64| {
+        let how = How::ALL[usize::try_from(n % 4).unwrap()];
+        let RecordBody { fence, save_seq, write_id, .. } = record_body(n);
+        End { fence, save_seq, write_id, how }
+    };
+    let body = RowBody::Ends((0..count).map(end).collect());
+    Write::Put { key: RowKey::Ends(id.clone()), revision, body }
+}
+
+pub(crate) fn put_presence(server: u128, revision: Revision) -> Write {
+    let is_dead = revision.tag.is_multiple_of(4);
+    let state = if is_dead { PresenceState::Dead } else { PresenceState::Alive };
+    let home = revision.tag.is_multiple_of(3).then(|| OpeningId(u128::from(revision.tag)));
+    let address = format!("10.0.0.{server}").into();
+    let body = RowBody::Presence(PresenceBody { state, seq: revision.tag, home, address });
+    Write::Put { key: RowKey::Presence(ServerId(server)), revision, body }
+}
+
+pub(crate) fn put_mail(server: u128, id: &EntryId, revision: Revision) -> Write {
+    let kind = MailKind::ALL[usize::try_from(revision.tag % 3).unwrap()];
+    let fence = record_body(revision.tag).fence;
+    let body = RowBody::Mail(MailBody { waiter: ServerId(9), fence, kind });
+    Write::Put { key: RowKey::Mail(ServerId(server), id.clone()), revision, body }
 }
 
 /// A random batch over a small world of entries, so that keys meet often.
@@ -252,7 +314,11 @@ fn pinned(write: Write) -> Write {
         | RowBody::ApiKey(_)
         | RowBody::Universe(_)
         | RowBody::Ordered(_)
-        | RowBody::Review) => body,
+        | RowBody::Review
+        | RowBody::Record(_)
+        | RowBody::Ends(_)
+        | RowBody::Presence(_)
+        | RowBody::Mail(_)) => body,
     };
     Write::Put { key, revision, body }
 }
@@ -264,11 +330,16 @@ fn random_other(rng: &mut Rng, model: &Model, batch: &mut Batch) {
     let entry_review = RowKey::Review(UtcHour(hour), Reviewed::Entry(id.clone()));
     let ordered_review = RowKey::Review(UtcHour(hour), Reviewed::Ordered(id.clone()));
     let universe = rng.below(3);
-    let key = match rng.below(10) {
+    let server = u128::from(rng.below(3));
+    let key = match rng.below(18) {
         0 => RowKey::Store(id.store.clone()),
         1 => RowKey::Universe(UniverseId(universe)),
         2 => entry_review,
         3 => ordered_review,
+        4..8 => RowKey::Record(id.clone()),
+        8 => RowKey::Ends(id.clone()),
+        9..11 => RowKey::Presence(ServerId(server)),
+        11..13 => RowKey::Mail(ServerId(server), id.clone()),
         _ => RowKey::Ordered(id.clone()),
     };
     if batch.writes.iter().any(|write| *write.key() == key) {
@@ -301,6 +372,10 @@ fn random_other(rng: &mut Rng, model: &Model, batch: &mut Batch) {
             let value = rng.pick(&values).copied();
             put_ordered(&id, next, value.filter(|_| !rng.percent(15)))
         }
+        RowKey::Record(id) => put_record(&id, next),
+        RowKey::Ends(id) => put_ends(&id, next),
+        RowKey::Presence(server) => put_presence(server.0, next),
+        RowKey::Mail(server, id) => put_mail(server.0, &id, next),
         RowKey::Entry(_) | RowKey::Revision(..) | RowKey::ApiKey(_) => {
             unreachable!("none of these was picked")
         }
@@ -317,7 +392,11 @@ fn random_state(rng: &mut Rng, model: &Model, batch: &mut Batch) {
         | RowKey::ApiKey(_)
         | RowKey::Universe(_)
         | RowKey::Ordered(_)
-        | RowKey::Review(..) => false,
+        | RowKey::Review(..)
+        | RowKey::Record(_)
+        | RowKey::Ends(_)
+        | RowKey::Presence(_)
+        | RowKey::Mail(..) => false,
     }) {
         return;
     }

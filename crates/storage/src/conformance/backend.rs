@@ -9,6 +9,7 @@ mod cases;
 mod concurrent;
 mod faults;
 mod model;
+mod records;
 mod sequences;
 mod watch;
 
@@ -27,6 +28,11 @@ pub use faults::{
     a_failed_read_is_an_error_and_not_absence, a_full_store_can_be_read_and_later_written,
     a_late_batch_is_refused_by_a_newer_writer, a_late_batch_is_written_when_nobody_came_in_between,
     an_error_before_means_that_nothing_was_written,
+};
+pub use records::{
+    a_grant_leaves_the_entry_as_it_is, a_record_is_written_only_at_its_revision,
+    ends_come_back_in_their_order, mail_is_listed_for_its_server_only,
+    mail_that_was_replaced_is_not_deleted_by_who_handled_the_earlier,
 };
 pub use sequences::sequences_agree_with_a_naive_model;
 pub use watch::{

@@ -8,12 +8,15 @@ mod cases;
 mod concurrent;
 mod faults;
 mod history;
+mod leases;
 mod listings;
 mod model;
 mod ordered;
 mod requests;
 mod sequences;
 mod stores;
+
+pub(super) use requests::{chain, current, execute, remove, set, write_id};
 
 pub use concurrent::{
     every_set_without_a_condition_succeeds, first_writes_of_a_store_survive_each_other,
@@ -34,6 +37,13 @@ pub use history::{
     hv_1_sweeps_beside_writers_take_nothing_that_is_there, thinned_history_gets_thinner_with_time,
     v_04_a_removed_revision_is_gone_and_no_other, v_10_to_v_12_backups_are_hourly_and_last_30_days,
     v_16_a_deleted_entry_is_purged_after_30_days, v_27_a_restore_can_be_taken_back_at_any_time,
+};
+pub use leases::{
+    a_forced_write_of_what_nobody_holds_is_a_write_like_any_other,
+    a_forced_write_takes_the_record_and_tells_its_holder, a_held_entry_is_not_made_by_anybody_else,
+    a_held_entry_refuses_each_write_and_names_its_holder, a_write_held_back_is_refused_by_a_grant,
+    a_write_that_happened_is_recognised_while_the_entry_is_held,
+    an_entry_that_was_let_go_takes_each_write,
 };
 pub use listings::{
     a_failed_read_is_an_error_and_not_an_empty_page,

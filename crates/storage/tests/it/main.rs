@@ -5,3 +5,4 @@ mod backends;
 mod harness;
 mod planted;
 mod platforms;
+mod records;

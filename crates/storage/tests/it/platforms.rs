@@ -8,7 +8,9 @@ use std::time::Duration;
 use steadfast_core::Limits;
 use steadfast_core::platform::{Settings, SweepOnce};
 use steadfast_storage::conformance::PlatformHarness;
-use steadfast_storage::{Fault, FaultyBackend, LocalPlatform, MemoryBackend, Platform, wait};
+use steadfast_storage::{
+    Backend, Fault, FaultyBackend, LocalPlatform, MemoryBackend, Platform, wait,
+};
 
 use crate::harness::{Kept, test_clock};
 
@@ -73,6 +75,10 @@ impl PlatformHarness for Local {
                 _ => return true,
             }
         }
+    }
+
+    fn backend(&mut self) -> Option<Arc<dyn Backend>> {
+        Some(Arc::<MemoryBackend>::clone(&self.rows))
     }
 
     fn reopen(&mut self) -> bool {

@@ -323,7 +323,11 @@ impl Held {
                 | RowBody::Revision(_)
                 | RowBody::ApiKey(_)
                 | RowBody::Universe(_)
-                | RowBody::Review => Err(PlatformError::Corrupt { row: row.key.clone() }),
+                | RowBody::Review
+                | RowBody::Record(_)
+                | RowBody::Ends(_)
+                | RowBody::Presence(_)
+                | RowBody::Mail(_) => Err(PlatformError::Corrupt { row: row.key.clone() }),
             },
         }
     }

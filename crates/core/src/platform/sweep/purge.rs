@@ -2,12 +2,14 @@
 //!
 //! Its row is written once more before anything is removed, so that an undeletion that was planned in
 //! time and comes in late is refused: it would bring back what is left. The row goes last, and only
-//! if nothing is left of the data store. Ordered data stores of the same name are other ones (K-13).
+//! if nothing is left of the data store: what is damaged stays, and an entry whose record a game server
+//! holds. Ordered data stores of the same name are other ones (K-13).
 
 use std::collections::VecDeque;
 
 use crate::batch::{Batch, Condition, Write};
 use crate::id::{EntryId, EntryKey, Scope, StoreId, WriteId};
+use crate::platform::beside::unheld;
 use crate::platform::plan::expect_row;
 use crate::platform::{Input, Step, deleted_at, is_purged};
 use crate::row::{
@@ -27,11 +29,14 @@ pub(super) struct StorePurge {
     store: StoreId,
     /// That its row is as it was read, once it was, and is that of a purge.
     condition: Option<Condition>,
-    /// Entries that were read and not removed yet, and whether more follow.
-    queue: VecDeque<FoundHead>,
+    /// Entries that were read, as long as their records were not.
+    page: Vec<FoundHead>,
+    /// Entries that were read and not removed yet, with their records, and whether more follow.
+    queue: VecDeque<(FoundHead, Found)>,
     has_more: bool,
     last: Option<(Scope, EntryKey)>,
-    is_damaged: bool,
+    /// Whether something of it stays.
+    has_rest: bool,
 }
 
 impl Sweep {
@@ -77,15 +82,20 @@ impl Sweep {
 
     fn purge(&mut self, store: StoreId) -> Step<SweepReport> {
         let rows = vec![RowKey::Store(store.clone())];
-        let (condition, queue, last) = (None, VecDeque::new(), None);
-        let (has_more, is_damaged) = (false, false);
-        let purge = StorePurge { store, condition, queue, has_more, last, is_damaged };
+        let (condition, last) = (None, None);
+        let (page, queue) = (Vec::new(), VecDeque::new());
+        let (has_more, has_rest) = (false, false);
+        let purge = StorePurge { store, condition, page, queue, has_more, last, has_rest };
         self.phase = Phase::Store(Box::new(purge));
         Step::Read(rows)
     }
 
     pub(super) fn on_purge(&mut self, mut purge: Box<StorePurge>, input: Input) -> Next {
         match input {
+            Input::Read(reply) if purge.condition.is_some() => {
+                purge.queue = purge.page.drain(..).zip(reply?.rows).collect();
+                Ok(self.next_entry(purge))
+            }
             Input::Read(reply) => {
                 let reply = reply?;
                 Ok(match due(&reply) {
@@ -137,15 +147,24 @@ impl Sweep {
 
     fn on_entries(&mut self, mut purge: Box<StorePurge>, reply: HeadsReply) -> Step<SweepReport> {
         purge.has_more = reply.more;
-        purge.queue = reply.heads.into();
-        self.next_entry(purge)
+        purge.page = reply.heads;
+        let record = |found: &FoundHead| {
+            let RowKey::Entry(entry) = found.key() else { unreachable!("entries were read") };
+            RowKey::Record(entry.clone())
+        };
+        let records: Vec<_> = purge.page.iter().map(record).collect();
+        if records.is_empty() {
+            return self.next_entry(purge);
+        }
+        self.phase = Phase::Store(purge);
+        Step::Read(records)
     }
 
     /// Takes the next entry, then the data store itself.
     fn next_entry(&mut self, mut purge: Box<StorePurge>) -> Step<SweepReport> {
         let condition = purge.condition.expect("the row was read before its entries");
         let of_store = (RowKey::Store(purge.store.clone()), condition);
-        while let Some(found) = purge.queue.pop_front() {
+        while let Some((found, record)) = purge.queue.pop_front() {
             let RowKey::Entry(entry) = found.key().clone() else { continue };
             if self.looked_at >= self.budget {
                 // The next pass comes back to this data store, and finds it smaller.
@@ -154,16 +173,17 @@ impl Sweep {
             }
             let EntryId { scope, key, .. } = entry.clone();
             purge.last = Some((scope, key));
-            match found {
-                FoundHead::Head(head) => {
+            match (found, unheld(&record)) {
+                (FoundHead::Head(head), Some(unheld)) => {
                     self.looked_at += 1;
-                    let as_it_is = Condition::At(head.revision);
-                    let conditions = vec![(RowKey::Entry(entry.clone()), as_it_is), of_store];
+                    let as_it_is = (RowKey::Entry(entry.clone()), Condition::At(head.revision));
+                    let unheld = (RowKey::Record(entry.clone()), unheld);
+                    let conditions = vec![as_it_is, of_store, unheld];
                     let (sweep, step) = EntrySweep::of_purge(entry, purge, conditions);
                     return self.sweep_entry(Box::new(sweep), step);
                 }
-                FoundHead::Corrupt(_) => {
-                    purge.is_damaged = true;
+                (FoundHead::Corrupt(_), _) | (FoundHead::Head(_), None) => {
+                    purge.has_rest = true;
                     self.report.skipped += 1;
                 }
             }
@@ -171,7 +191,7 @@ impl Sweep {
         if purge.has_more {
             return self.scan_entries(purge);
         }
-        if purge.is_damaged {
+        if purge.has_rest {
             return self.leave_store();
         }
         let key = RowKey::Store(purge.store.clone());
@@ -184,7 +204,7 @@ impl Sweep {
         mut purge: Box<StorePurge>,
         is_damaged: bool,
     ) -> Step<SweepReport> {
-        purge.is_damaged |= is_damaged;
+        purge.has_rest |= is_damaged;
         self.next_entry(purge)
     }
 }

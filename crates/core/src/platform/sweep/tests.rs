@@ -1,5 +1,7 @@
 //! Facts about the sweep: what goes, what stays, and what may come in between.
 
+#[path = "tests/held.rs"]
+mod held;
 #[path = "tests/log.rs"]
 mod log;
 

@@ -127,7 +127,8 @@ fn g_45_and_u_11_user_ids_and_metadata_are_replaced() {
 
 #[test]
 fn h_42_and_h_83_an_increment_needs_the_rights_of_what_it_does() {
-    let permit = |create_store, create, update| Permit { create_store, create, update };
+    let permit =
+        |create_store, create, update| Permit { create_store, create, update, force: false };
     let tombstone = deleted(3, 5, 30).row();
     let live = current(3, 5, "1");
     let text = current(3, 5, "\"text\"");

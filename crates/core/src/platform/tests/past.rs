@@ -303,7 +303,7 @@ fn a_purged_entry_is_missing_to_every_write() {
     let made = world.run(set(When::Missing)).unwrap();
     assert_eq!((made.revision.counter, made.created_at), (3, world.now));
     let (mut world, _) = world_with_purged();
-    let remove = Remove { entry: player(), matches: None, write_id: WriteId(9) };
+    let remove = Remove { entry: player(), matches: None, force: false, write_id: WriteId(9) };
     assert_eq!(world.run(Request::Remove(remove)), Err(entry_not_found()));
     let (mut world, _) = world_with_purged();
     let (user_ids, metadata) = (vec![], Metadata::empty());
@@ -342,8 +342,9 @@ fn open_point_22_a_deletion_of_a_deleted_entry_is_refused_unless_it_is_set_other
     world.remove_at(&player(), clock(10, 0, 0));
     let before = world.rows.clone();
     let tombstone = EntryState::of_row(&world.rows[&RowKey::Entry(player())]).unwrap();
-    let remove =
-        |matches| Request::Remove(Remove { entry: player(), matches, write_id: WriteId(9) });
+    let remove = |matches| {
+        Request::Remove(Remove { entry: player(), matches, force: false, write_id: WriteId(9) })
+    };
     assert_eq!(world.run(remove(None)), Ok(tombstone.clone()));
     assert_eq!(world.run(remove(Some(tombstone.revision_id()))), Ok(tombstone.clone()));
     let wrong = RevisionId::from_client("none");
@@ -376,7 +377,12 @@ fn everything_in_a_deleted_store_is_refused() {
         get(Which::Revision(old.revision_id())),
         get(Which::At(clock(9, 30, 0))),
         set,
-        Request::Remove(Remove { entry: player(), matches: None, write_id: WriteId(9) }),
+        Request::Remove(Remove {
+            entry: player(),
+            matches: None,
+            force: false,
+            write_id: WriteId(9),
+        }),
         Request::Restore(restore),
     ] {
         assert_eq!(world.run(request), Err(error.clone()));

@@ -67,6 +67,7 @@ fn permits() -> impl Iterator<Item = Permit> {
         create_store: bits & 1 != 0,
         create: bits & 2 != 0,
         update: bits & 4 != 0,
+        force: false,
     })
 }
 
@@ -110,7 +111,7 @@ fn h_83_each_state_needs_its_rights_and_no_others() {
 
 #[test]
 fn h_83_without_rights_nothing_is_told_about_the_entry() {
-    let none = Permit { create_store: false, create: false, update: false };
+    let none = Permit { create_store: false, create: false, update: false, force: false };
     for state in [State::NoStore, State::NoEntry, State::Live, State::Deleted] {
         for ask in [Ask::Always, Ask::Missing, Ask::Exists, Ask::Matches] {
             let (entry, store) = rows(state);
@@ -122,11 +123,11 @@ fn h_83_without_rights_nothing_is_told_about_the_entry() {
 
 #[test]
 fn h_83_rights_are_judged_again_when_the_state_turns_out_to_be_another() {
-    let only_create = Permit { create_store: true, create: true, update: false };
+    let only_create = Permit { create_store: true, create: true, update: false, force: false };
     let mut led = Led::planned(set_with(When::Always, only_create), &Found::Absent, &store_row());
     led.refused([&CURRENT.row(), &store_row()]);
     assert_eq!(led.error(), PlatformError::Denied { scope: EntryUpdate });
-    let only_update = Permit { create_store: true, create: false, update: true };
+    let only_update = Permit { create_store: true, create: false, update: true, force: false };
     let mut led = Led::planned(set_with(When::Always, only_update), &CURRENT.row(), &store_row());
     led.refused([&TOMBSTONE.row()]);
     assert_eq!(led.error(), PlatformError::Denied { scope: EntryCreate });

@@ -13,7 +13,10 @@ fn g_20_another_writer_came_first_and_the_write_is_planned_on_its_state() {
     let mut led = Led::planned(set(When::Always), &before.row(), &store_row());
     // The rows came with the refusal: nothing is read.
     led.refused([&theirs.row()]);
-    assert_eq!(led.batch().conditions, [(entry_key(), Condition::At(theirs.revision()))]);
+    assert_eq!(
+        led.batch().conditions,
+        [(entry_key(), Condition::At(theirs.revision())), no_record()]
+    );
     assert_eq!(led.written().0, rev(5, OURS));
     led.committed(500);
     assert_eq!(led.answer().unwrap().revision, rev(5, OURS));
@@ -50,13 +53,16 @@ fn a_store_that_somebody_else_created_is_not_created_again() {
     let mut led = Led::planned(set(When::Always), &Found::Absent, &Found::Absent);
     led.refused([&Found::Absent, &store_row()]);
     let as_it_is = (store_key(), Condition::At(rev(1, 1)));
-    assert_eq!(led.batch().conditions, [(entry_key(), Condition::Absent), as_it_is]);
+    assert_eq!(led.batch().conditions, [(entry_key(), Condition::Absent), as_it_is, no_record()]);
     assert_eq!(led.batch().writes.len(), 2);
     // Both are there.
     let theirs = live(1, 6, 40);
     let mut led = Led::planned(set(When::Always), &Found::Absent, &Found::Absent);
     led.refused([&theirs.row(), &store_row()]);
-    assert_eq!(led.batch().conditions, [(entry_key(), Condition::At(theirs.revision()))]);
+    assert_eq!(
+        led.batch().conditions,
+        [(entry_key(), Condition::At(theirs.revision())), no_record()]
+    );
     let keys: Vec<_> = led.batch().writes.iter().map(crate::batch::Write::key).collect();
     assert!(!keys.contains(&&store_key()), "{keys:?}");
 }

@@ -114,7 +114,10 @@ fn a_write_whose_place_another_one_took_is_planned_anew() {
     let theirs = live(COUNTER, 9, 40);
     let mut led = settling(set(When::Always));
     led.read([&theirs.row(), &theirs.history()]);
-    assert_eq!(led.batch().conditions, [(entry_key(), Condition::At(theirs.revision()))]);
+    assert_eq!(
+        led.batch().conditions,
+        [(entry_key(), Condition::At(theirs.revision())), no_record()]
+    );
     assert_eq!(led.written().0, rev(COUNTER + 1, OURS));
     led.committed(50);
     assert_eq!(led.answer().unwrap().revision, rev(COUNTER + 1, OURS));
@@ -122,7 +125,10 @@ fn a_write_whose_place_another_one_took_is_planned_anew() {
     let mut led = settling(remove(None));
     let newest = live(COUNTER + 2, 11, 60);
     led.read([&newest.row(), &theirs.history()]);
-    assert_eq!(led.batch().conditions, [(entry_key(), Condition::At(newest.revision()))]);
+    assert_eq!(
+        led.batch().conditions,
+        [(entry_key(), Condition::At(newest.revision())), no_record()]
+    );
     led.committed(70);
     assert_eq!(led.answer(), Ok(newest.state()), "the state that it deleted");
 }
@@ -310,7 +316,7 @@ fn a_neighbour_that_created_the_store_meanwhile_does_not_stop_a_first_write() {
     // Its own row is still missing, but the store has one now, which refuses the first try too.
     led.refused([&Found::Absent, &store_row()]);
     let as_it_is = (store_key(), Condition::At(rev(1, 1)));
-    assert_eq!(led.batch().conditions, [(entry_key(), Condition::Absent), as_it_is]);
+    assert_eq!(led.batch().conditions, [(entry_key(), Condition::Absent), as_it_is, no_record()]);
     assert_eq!(led.batch().writes.len(), 2);
     led.committed(50);
     assert_eq!(led.answer().unwrap().revision, rev(1, OURS));

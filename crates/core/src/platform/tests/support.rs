@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Batch, CommitOutcome, Committed, Refusal, Write};
+use crate::batch::{Batch, CommitOutcome, Committed, Condition, Refusal, Write};
 use crate::id::{EntryId, EntryKey, Revision, Scope, StoreId, StoreName, UniverseId, WriteId};
 use crate::json::JsonText;
 use crate::outcome::Outcome;
@@ -39,6 +39,15 @@ pub(super) fn store_key() -> RowKey {
 
 pub(super) fn entry_key() -> RowKey {
     RowKey::Entry(entry())
+}
+
+pub(super) fn record_key() -> RowKey {
+    RowKey::Record(entry())
+}
+
+/// The condition of every write of an entry that has no record.
+pub(super) fn no_record() -> (RowKey, Condition) {
+    (record_key(), Condition::Absent)
 }
 
 pub(super) fn history_key(counter: u64) -> RowKey {
@@ -161,7 +170,8 @@ pub(super) fn increment_with(by: i64, permit: Permit) -> Request {
 }
 
 pub(super) fn remove(matches: Option<RevisionId>) -> Request {
-    Request::Remove(Remove { entry: entry(), matches, write_id: our_write() })
+    let write_id = our_write();
+    Request::Remove(Remove { entry: entry(), matches, force: false, write_id })
 }
 
 /// The id of the requests here. Only its lower half is kept by a revision.
@@ -190,12 +200,12 @@ impl Led {
         Self { execution, step }
     }
 
-    /// A write whose first read found these rows of the entry and its store.
+    /// A write whose first read found these rows of the entry and its store, and no record.
     #[track_caller]
     pub(super) fn planned(request: Request, entry: &Found, store: &Found) -> Self {
         let mut led = Self::start(request);
-        assert_eq!(led.keys(), [entry_key(), store_key()]);
-        led.read([entry, store]);
+        assert_eq!(led.keys(), [entry_key(), store_key(), record_key()]);
+        led.read([entry, store, &Found::Absent]);
         led
     }
 
@@ -276,9 +286,15 @@ impl Led {
         self.outcome(Outcome::Unknown);
     }
 
-    /// Refuses the batch. A row for each of its conditions.
+    /// Refuses the batch. A row for each of its conditions but the last, for there is no record.
     #[track_caller]
     pub(super) fn refused<'a>(&mut self, rows: impl IntoIterator<Item = &'a Found>) {
+        self.refused_by(rows.into_iter().chain([&Found::Absent]));
+    }
+
+    /// Refuses the batch. A row for each of its conditions.
+    #[track_caller]
+    pub(super) fn refused_by<'a>(&mut self, rows: impl IntoIterator<Item = &'a Found>) {
         let rows: Vec<Found> = rows.into_iter().cloned().collect();
         assert_eq!(self.batch().conditions.len(), rows.len(), "a row for each condition");
         self.outcome(Outcome::Refused(Refusal::Conditions(rows)));

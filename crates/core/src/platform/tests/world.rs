@@ -198,7 +198,7 @@ impl World {
     pub(crate) fn remove_at(&mut self, entry: &EntryId, time: Timestamp) -> EntryState {
         self.now = time;
         let write_id = self.write_id();
-        let remove = Remove { entry: entry.clone(), matches: None, write_id };
+        let remove = Remove { entry: entry.clone(), matches: None, force: false, write_id };
         self.run(Request::Remove(remove)).expect("it exists")
     }
 
@@ -324,6 +324,10 @@ fn is_in(range: &RowRange, key: &RowKey) -> bool {
         (RowRange::Reviews { through, after }, RowKey::Review(hour, of)) => {
             hour <= through && after.as_ref().is_none_or(|after| (*hour, of.clone()) > *after)
         }
+        (RowRange::Presences { after }, RowKey::Presence(server)) => {
+            after.is_none_or(|after| *server > after)
+        }
+        (RowRange::Mail { server, after: None }, RowKey::Mail(to, _)) => server == to,
         _ => false,
     }
 }

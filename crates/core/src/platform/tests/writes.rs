@@ -13,7 +13,7 @@ use crate::time::UtcHour;
 fn batch_of(revision: crate::id::Revision, body: &EntryBody, condition: Condition) -> Batch {
     let put = |key, body| Write::Put { key, revision, body };
     Batch {
-        conditions: vec![(entry_key(), condition)],
+        conditions: vec![(entry_key(), condition), no_record()],
         writes: vec![
             put(entry_key(), RowBody::Entry(body.clone())),
             put(history_key(revision.counter), RowBody::Revision(body.clone())),
@@ -30,7 +30,7 @@ fn the_first_write_of_a_store_creates_it_in_the_same_batch() {
     let mut led = Led::planned(set(When::Always), &Found::Absent, &Found::Absent);
     let body = EntryBody { birth: Birth::ThisWrite, content: Some(content("ours")), pinned: false };
     let mut batch = batch_of(rev(1, OURS), &body, Condition::Absent);
-    batch.conditions.push((store_key(), Condition::Absent));
+    batch.conditions.insert(1, (store_key(), Condition::Absent));
     let store = RowBody::Store(StoreBody { birth: Birth::ThisWrite, ..StoreBody::NEW });
     batch.writes.push(Write::Put { key: store_key(), revision: rev(1, OURS), body: store });
     assert_eq!(*led.batch(), batch);
@@ -47,7 +47,7 @@ fn the_first_write_of_an_entry_leaves_a_store_that_exists_alone_and_needs_it_as_
     let led = Led::planned(set(When::Always), &Found::Absent, &store_row());
     let body = EntryBody { birth: Birth::ThisWrite, content: Some(content("ours")), pinned: false };
     let mut batch = batch_of(rev(1, OURS), &body, Condition::Absent);
-    batch.conditions.push((store_key(), Condition::At(rev(1, 1))));
+    batch.conditions.insert(1, (store_key(), Condition::At(rev(1, 1))));
     assert_eq!(*led.batch(), batch);
 }
 
@@ -95,7 +95,10 @@ fn g_41_and_v_15_a_set_revives_a_deleted_entry_and_leaves_the_tombstone_in_its_h
     let tombstone = deleted(4, 9, 40);
     for when in [When::Always, When::Missing, When::Exists, When::Matches(tombstone.id())] {
         let led = Led::planned(set(when), &tombstone.row(), &store_row());
-        assert_eq!(led.batch().conditions, [(entry_key(), Condition::At(tombstone.revision()))]);
+        assert_eq!(
+            led.batch().conditions,
+            [(entry_key(), Condition::At(tombstone.revision())), no_record()]
+        );
         let (revision, body) = led.written();
         assert_eq!((revision.counter, body.birth), (5, Birth::At(at(BIRTH))));
         assert!(led.batch().writes.iter().all(|write| *write.key() != history_key(4)));
@@ -169,7 +172,10 @@ fn h_94_another_revision_is_refused_and_shown_the_current_one() {
         }
     }
     let led = Led::planned(set(When::Matches(current.id())), &current.row(), &store_row());
-    assert_eq!(led.batch().conditions, [(entry_key(), Condition::At(current.revision()))]);
+    assert_eq!(
+        led.batch().conditions,
+        [(entry_key(), Condition::At(current.revision())), no_record()]
+    );
     // A condition on a revision never inserts.
     let led = Led::planned(set(When::Matches(current.id())), &Found::Absent, &store_row());
     assert_eq!(led.error(), missing_entry());

@@ -3,6 +3,8 @@
 use reqwest::header::HeaderValue;
 use steadfast_core::budget::{Denial, Standing};
 
+use steadfast_core::{ServerId, Timestamp};
+
 use super::*;
 use crate::client::tests::entry;
 use crate::{ErrorReply, error};
@@ -15,7 +17,9 @@ fn refusal(reply: ErrorReply) -> Box<Refusal> {
 #[test]
 fn what_our_server_says_of_an_entry_comes_back_as_it_was() {
     let id = entry("k");
-    for wanted in About::Entry(&id).refusals() {
+    let (server, since) = (ServerId(11), Timestamp::from_ticks(17_000_000_000_000_007));
+    let leased = PlatformError::Leased { entry: id.clone(), server, since };
+    for wanted in About::Entry(&id).refusals().into_iter().chain([leased]) {
         let v2 = refusal(mapping::v2(&wanted).reply()).judge(Service::Steadfast, About::Entry(&id));
         assert!(matches!(&v2, Verdict::Error(error) if *error == wanted), "{wanted:?}: {v2:?}");
         let v1 = refusal(mapping::v1(&wanted).reply()).judge(Service::Steadfast, About::Entry(&id));

@@ -103,8 +103,12 @@ fn a_removal_answers_what_it_removes_and_on_our_server_removes_nothing_else() {
 
 #[test]
 fn z_41_an_id_with_an_at_is_removed_from_the_live_service_through_v1() {
-    let request =
-        Request::Remove(Remove { entry: entry("a@b"), matches: None, write_id: WriteId(5) });
+    let request = Request::Remove(Remove {
+        entry: entry("a@b"),
+        matches: None,
+        force: false,
+        write_id: WriteId(5),
+    });
     let lines = sent(live, request, vec![json(200, ENTRY), with_headers(204, &[], "")]);
     let line = format!("DELETE {V1}?datastoreName=S&scope=global&entryKey=a%40b HTTP/1.1");
     assert_eq!(lines[1], line);

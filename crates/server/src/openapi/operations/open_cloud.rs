@@ -15,7 +15,7 @@ use crate::route::Route;
 pub(super) const V1_ENTRY: [P; 5] =
     [P::Universe, P::DatastoreName, P::QueryScope, P::AllScopes, P::EntryKey];
 
-const WRITE_REFUSALS: &[u16] = &[400, 403, 404, 429, 500, 502, 504];
+const WRITE_REFUSALS: &[u16] = &[400, 403, 404, 409, 429, 500, 502, 504];
 
 pub(super) fn v1_get() -> Operation {
     let mut value = json_answer("The value, byte for byte.", &schema("Json"));
@@ -125,7 +125,7 @@ pub(super) fn v2_create(is_scoped: bool, sizes: Sizes<'_>) -> Operation {
         parameters: vec![P::Universe, P::Store, P::Id],
         body: Some(entry_body(sizes)),
         success: (200, made),
-        refusals: &[400, 403, 404, 429, 500, 502, 504],
+        refusals: WRITE_REFUSALS,
         others: Vec::new(),
     }
 }
@@ -158,7 +158,7 @@ pub(super) fn v2_update(sizes: Sizes<'_>) -> Operation {
         parameters: vec![P::Universe, P::Store, P::Entry, P::AllowMissing],
         body: Some(entry_body(sizes)),
         success: (200, json_answer("The entry as it was written.", &schema("Entry"))),
-        refusals: V2_WRITE_REFUSALS,
+        refusals: WRITE_REFUSALS,
         others: Vec::new(),
     }
 }
@@ -175,7 +175,7 @@ pub(super) fn v2_increment(Sizes { limits, config }: Sizes<'_>) -> Operation {
         parameters: vec![P::Universe, P::Store, P::Entry],
         body: Some(body("IncrementInput", &amount)),
         success: (200, json_answer("The entry as it was written.", &schema("Entry"))),
-        refusals: V2_WRITE_REFUSALS,
+        refusals: WRITE_REFUSALS,
         others: Vec::new(),
     }
 }
@@ -188,12 +188,10 @@ pub(super) fn v2_delete() -> Operation {
         parameters: vec![P::Universe, P::Store, P::Entry, P::Etag],
         body: None,
         success: (200, json_answer("The entry is deleted.", &schema("Empty"))),
-        refusals: V2_WRITE_REFUSALS,
+        refusals: WRITE_REFUSALS,
         others: Vec::new(),
     }
 }
-
-const V2_WRITE_REFUSALS: &[u16] = &[400, 403, 404, 409, 429, 500, 502, 504];
 
 fn entry_body(Sizes { limits, config }: Sizes<'_>) -> Value {
     let size_max = limits.value_size_max.saturating_add(config.body_slack_size);

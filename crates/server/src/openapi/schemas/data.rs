@@ -79,7 +79,12 @@ fn restore_input() -> Value {
         "type": ["string", "null"],
         "description": "The entry is written only at this revision.",
     });
-    with_optional(object(&[("revisionId", revision)]), &[("etag", etag)])
+    let force = json!({
+        "type": "boolean",
+        "description": "Also while a game server holds the entry, which loses it, with what it did \
+            not save. The key needs the scope `steadfast.admin` for this.",
+    });
+    with_optional(object(&[("revisionId", revision)]), &[("etag", etag), ("force", force)])
 }
 
 /// Which revisions a data store keeps; nothing where it has no choice of its own.

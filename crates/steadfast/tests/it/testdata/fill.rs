@@ -56,7 +56,12 @@ impl Filler {
     }
 
     async fn remove(&mut self, entry: &EntryId) {
-        let remove = Remove { entry: entry.clone(), matches: None, write_id: self.next_write() };
+        let remove = Remove {
+            entry: entry.clone(),
+            matches: None,
+            force: false,
+            write_id: self.next_write(),
+        };
         self.db.execute(Request::Remove(remove)).await.unwrap();
     }
 }

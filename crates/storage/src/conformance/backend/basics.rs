@@ -6,7 +6,7 @@ use steadfast_core::batch::BatchError;
 use steadfast_core::row::{Reviewed, Span, StoreBody};
 use steadfast_core::{
     ApiKeyId, Batch, BoardId, Condition, Found, Limits, Order, Outcome, Refusal, Revision, RowBody,
-    RowKey, RowRange, Timestamp, UniverseId, UtcHour, Write,
+    RowKey, RowRange, ServerId, Timestamp, UniverseId, UtcHour, Write,
 };
 
 use super::cases::value;
@@ -37,6 +37,10 @@ pub fn a_new_backend_is_empty_and_has_a_clock<H: BackendHarness>() {
         RowKey::Universe(id.store.universe),
         RowKey::Ordered(id.clone()),
         RowKey::Review(UtcHour(1), Reviewed::Entry(id.clone())),
+        RowKey::Record(id.clone()),
+        RowKey::Ends(id.clone()),
+        RowKey::Presence(ServerId(1)),
+        RowKey::Mail(ServerId(1), id.clone()),
     ];
     assert_eq!(read(&backend, &keys), vec![Found::Absent; keys.len()]);
     let (store, board, universe) = (id.store.clone(), BoardId::of(&id), UniverseId(1));
@@ -49,7 +53,10 @@ pub fn a_new_backend_is_empty_and_has_a_clock<H: BackendHarness>() {
         RowRange::Revisions { entry: id, order, beyond: None },
         RowRange::ApiKeys { after: None },
         RowRange::Board { board, order, min, max, beyond: None },
-        RowRange::Ordered { store, after: None },
+        RowRange::Ordered { store: store.clone(), after: None },
+        RowRange::Records { store, after: None },
+        RowRange::Presences { after: None },
+        RowRange::Mail { server: ServerId(1), after: None },
         RowRange::Reviews { through: UtcHour(u32::MAX), after: None },
     ] {
         let reply = scan(&backend, &range, 10);

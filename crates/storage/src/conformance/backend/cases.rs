@@ -4,6 +4,8 @@
 //! same rows again and again. What a pick means is settled when the case runs: a condition that
 //! must hold needs to know the stored revision.
 
+mod bodies;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,7 +15,8 @@ use steadfast_core::platform::History;
 use steadfast_core::row::{Birth, EntryBody, OrderedBody, Reviewed, StoreBody, UniverseBody};
 use steadfast_core::{
     ApiKeyId, Batch, Condition, Content, EntryId, EntryKey, Found, JsonText, Metadata, Revision,
-    RowBody, RowKey, Scope, StoreId, StoreName, Timestamp, UniverseId, UserId, UtcHour, Write,
+    RowBody, RowKey, Scope, ServerId, StoreId, StoreName, Timestamp, UniverseId, UserId, UtcHour,
+    Write,
 };
 
 /// One step of a case.
@@ -119,6 +122,7 @@ const STARTS: [&str; 10] =
 const VALUES: [i64; 8] = [0, 1, -1, i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1, 255];
 const HOURS: [u32; 5] = [0, 1, 255, 256, u32::MAX];
 const COUNTERS: [u64; 8] = [1, 2, 3, 255, 256, 65_536, 1 << 40, u64::MAX];
+/// Of API keys and of game servers.
 const KEY_IDS: [u128; 5] = [0, 1, 1 << 64, u128::MAX - 1, u128::MAX];
 /// Bytes of a value: both sides of any threshold an engine may have for storing it elsewhere.
 const SIZES: [usize; 9] = [2, 10, 100, 1_000, 1_000, 4_096, 66_000, 70_000, 200_000];
@@ -131,7 +135,7 @@ fn low(bound: usize) -> impl Strategy<Value = usize> {
 fn key_pick() -> impl Strategy<Value = KeyPick> {
     let family = prop_oneof![
         1 => Just(0_u8), 6 => Just(1), 3 => Just(2), 1 => Just(3), 1 => Just(4), 5 => Just(5),
-        1 => Just(6), 1 => Just(7),
+        1 => Just(6), 1 => Just(7), 3 => Just(8), 1 => Just(9), 1 => Just(10), 2 => Just(11),
     ];
     (family, low(STORES.len()), low(SCOPES.len()), low(NAMES.len()), low(COUNTERS.len())).prop_map(
         |(family, store, scope, name, counter)| KeyPick { family, store, scope, name, counter },
@@ -226,12 +230,20 @@ impl KeyPick {
             0 => RowKey::Store(store),
             1 => RowKey::Entry(entry),
             2 => RowKey::Revision(entry, pick(&COUNTERS, self.counter)),
-            3 => RowKey::ApiKey(ApiKeyId(pick(&KEY_IDS, self.counter % KEY_IDS.len()))),
+            3 => RowKey::ApiKey(ApiKeyId(self.id())),
             4 => RowKey::Universe(store.universe),
             5 => RowKey::Ordered(entry),
             6 => RowKey::Review(self.hour(), Reviewed::Entry(entry)),
-            _ => RowKey::Review(self.hour(), Reviewed::Ordered(entry)),
+            7 => RowKey::Review(self.hour(), Reviewed::Ordered(entry)),
+            8 => RowKey::Record(entry),
+            9 => RowKey::Ends(entry),
+            10 => RowKey::Presence(ServerId(self.id())),
+            _ => RowKey::Mail(ServerId(self.id()), entry),
         }
+    }
+
+    fn id(self) -> u128 {
+        pick(&KEY_IDS, self.counter % KEY_IDS.len())
     }
 
     fn hour(self) -> UtcHour {
@@ -287,6 +299,11 @@ pub(super) fn counters() -> impl Iterator<Item = u64> {
 /// Ids that a scan of API keys may start behind.
 pub(super) fn key_ids() -> impl Iterator<Item = ApiKeyId> {
     KEY_IDS.into_iter().map(ApiKeyId)
+}
+
+/// All game servers.
+pub(super) fn servers() -> impl Iterator<Item = ServerId> {
+    KEY_IDS.into_iter().map(ServerId)
 }
 
 /// The batch that picks stand for, given what is stored.
@@ -375,7 +392,11 @@ impl WritePick {
             | RowKey::ApiKey(_)
             | RowKey::Universe(_)
             | RowKey::Ordered(_)
-            | RowKey::Review(..) => pick(&COUNTERS, self.counter),
+            | RowKey::Review(..)
+            | RowKey::Record(_)
+            | RowKey::Ends(_)
+            | RowKey::Presence(_)
+            | RowKey::Mail(..) => pick(&COUNTERS, self.counter),
         };
         let revision = Revision { counter, tag: self.tag };
         let content = match (self.what, &*last) {
@@ -399,6 +420,10 @@ impl WritePick {
                 vec![put(key, RowBody::Ordered(OrderedBody { value }))]
             }
             RowKey::Review(..) => vec![put(key, RowBody::Review)],
+            RowKey::Record(_) => vec![put(key, bodies::record(self.tag, self.counter, birth))],
+            RowKey::Ends(_) => vec![put(key, bodies::ends(self.tag))],
+            RowKey::Presence(_) => vec![put(key, bodies::presence(self.tag))],
+            RowKey::Mail(..) => vec![put(key, bodies::mail(self.tag))],
             RowKey::Revision(..) => {
                 *last = content;
                 vec![put(key, RowBody::Revision(body))]

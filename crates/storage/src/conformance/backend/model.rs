@@ -135,7 +135,11 @@ fn value_of(body: &RowBody) -> Option<i64> {
         | RowBody::Revision(_)
         | RowBody::ApiKey(_)
         | RowBody::Universe(_)
-        | RowBody::Review => None,
+        | RowBody::Review
+        | RowBody::Record(_)
+        | RowBody::Ends(_)
+        | RowBody::Presence(_)
+        | RowBody::Mail(_) => None,
     }
 }
 
@@ -176,6 +180,10 @@ fn family_of(key: &RowKey) -> u8 {
         RowKey::Universe(_) => 4,
         RowKey::Ordered(_) => 5,
         RowKey::Review(..) => 6,
+        RowKey::Record(_) => 7,
+        RowKey::Ends(_) => 8,
+        RowKey::Presence(_) => 9,
+        RowKey::Mail(..) => 10,
     }
 }
 
@@ -188,6 +196,10 @@ fn family_of_body(body: &RowBody) -> u8 {
         RowBody::Universe(_) => 4,
         RowBody::Ordered(_) => 5,
         RowBody::Review => 6,
+        RowBody::Record(_) => 7,
+        RowBody::Ends(_) => 8,
+        RowBody::Presence(_) => 9,
+        RowBody::Mail(_) => 10,
     }
 }
 
@@ -212,7 +224,8 @@ fn is_in(range: &RowRange, row: &Row) -> bool {
             };
             entry.store == *store && is_covered && is_behind(entry, after.as_ref())
         }
-        (RowRange::Ordered { store, after }, RowKey::Ordered(entry)) => {
+        (RowRange::Ordered { store, after }, RowKey::Ordered(entry))
+        | (RowRange::Records { store, after }, RowKey::Record(entry)) => {
             entry.store == *store && is_behind(entry, after.as_ref())
         }
         (RowRange::Revisions { entry, order, beyond }, RowKey::Revision(of, counter)) => {
@@ -242,6 +255,14 @@ fn is_in(range: &RowRange, row: &Row) -> bool {
             let starts = after.is_none_or(|after| compare(key, &after) == Ordering::Greater);
             hour.0 <= through.0 && starts
         }
+        (RowRange::Presences { after }, RowKey::Presence(id)) => {
+            after.is_none_or(|after| id.0 > after.0)
+        }
+        (RowRange::Mail { server, after }, key @ RowKey::Mail(to, _)) => {
+            let after = after.clone().map(|entry| RowKey::Mail(*server, entry));
+            let starts = after.is_none_or(|after| compare(key, &after) == Ordering::Greater);
+            to.0 == server.0 && starts
+        }
         _ => false,
     }
 }
@@ -263,9 +284,11 @@ fn compare(a: &RowKey, b: &RowKey) -> Ordering {
     let entry = |id: &EntryId| (store(&id.store), bytes(&id.scope), bytes(&id.key));
     match (a, b) {
         (RowKey::Store(a), RowKey::Store(b)) => store(a).cmp(&store(b)),
-        (RowKey::Entry(a), RowKey::Entry(b)) | (RowKey::Ordered(a), RowKey::Ordered(b)) => {
-            entry(a).cmp(&entry(b))
-        }
+        (RowKey::Entry(a), RowKey::Entry(b))
+        | (RowKey::Ordered(a), RowKey::Ordered(b))
+        | (RowKey::Record(a), RowKey::Record(b)) => entry(a).cmp(&entry(b)),
+        (RowKey::Presence(a), RowKey::Presence(b)) => a.0.cmp(&b.0),
+        (RowKey::Mail(x, a), RowKey::Mail(y, b)) => (x.0, entry(a)).cmp(&(y.0, entry(b))),
         (RowKey::Revision(a, x), RowKey::Revision(b, y)) => (entry(a), x).cmp(&(entry(b), y)),
         (RowKey::ApiKey(a), RowKey::ApiKey(b)) => a.0.cmp(&b.0),
         (RowKey::Universe(a), RowKey::Universe(b)) => a.0.cmp(&b.0),
@@ -303,7 +326,18 @@ pub(super) fn settled(found: Found) -> Found {
             key.birth = settle(key.birth);
             RowBody::ApiKey(key)
         }
-        body @ (RowBody::Universe(_) | RowBody::Ordered(_) | RowBody::Review) => body,
+        RowBody::Record(mut body) => {
+            if let Some(lease) = &mut body.lease {
+                lease.since = settle(lease.since);
+            }
+            RowBody::Record(body)
+        }
+        body @ (RowBody::Universe(_)
+        | RowBody::Ordered(_)
+        | RowBody::Review
+        | RowBody::Ends(_)
+        | RowBody::Presence(_)
+        | RowBody::Mail(_)) => body,
     };
     Found::Row(row)
 }

@@ -133,6 +133,15 @@ fn range_of(key: RowKey, how: &ScanPick) -> RowRange {
         // There is no run of universes: each is asked for by name.
         RowKey::Universe(universe) => RowRange::Stores { universe, prefix, after: None },
         RowKey::ApiKey(id) => RowRange::ApiKeys { after: how.behind.then_some(id) },
+        // There is no run of ends: those of a record are asked for by its name.
+        RowKey::Record(entry) | RowKey::Ends(entry) => {
+            let after = how.behind.then_some((entry.scope, entry.key));
+            RowRange::Records { store: entry.store, after }
+        }
+        RowKey::Presence(server) => RowRange::Presences { after: how.behind.then_some(server) },
+        RowKey::Mail(server, entry) => {
+            RowRange::Mail { server, after: how.behind.then_some(entry) }
+        }
     }
 }
 
@@ -194,6 +203,7 @@ fn audit(backend: &dyn Backend, model: &Model, named: &[RowKey]) {
         let after = reviews.iter().cloned().map(Some);
         ranges.extend(after.map(|after| RowRange::Reviews { through, after }));
     }
+    server_ranges(model, &mut ranges);
     for range in &ranges {
         let count = model.scan(range, usize::MAX).rows.len();
         for limit in [1, 2, count.max(1), count + 1] {
@@ -212,10 +222,14 @@ fn store_ranges(model: &Model, store: &StoreId, ranges: &mut Vec<RowRange>) {
     }
     let entries = |span, after| RowRange::Entries { store: store.clone(), span, after };
     let ordered = |after| RowRange::Ordered { store: store.clone(), after };
-    ranges.extend([entries(Span::all(), None), ordered(None)]);
+    let records = |after| RowRange::Records { store: store.clone(), after };
+    ranges.extend([entries(Span::all(), None), ordered(None), records(None)]);
     let is_empty = |range| model.scan(&range, 1).rows.is_empty();
     if !is_empty(ordered(None)) {
         ranges.extend(cases::entry_starts().map(|after| ordered(Some(after))));
+    }
+    if !is_empty(records(None)) {
+        ranges.extend(cases::entry_starts().map(|after| records(Some(after))));
     }
     if is_empty(entries(Span::all(), None)) {
         return;
@@ -231,6 +245,20 @@ fn store_ranges(model: &Model, store: &StoreId, ranges: &mut Vec<RowRange>) {
             let after = cases::entry_starts().step_by(7);
             ranges.extend(after.map(|after| entries(span(), Some(after))));
         }
+    }
+}
+
+/// Runs of game servers and of their mail: every start.
+fn server_ranges(model: &Model, ranges: &mut Vec<RowRange>) {
+    ranges.push(RowRange::Presences { after: None });
+    ranges.extend(cases::servers().map(|server| RowRange::Presences { after: Some(server) }));
+    let mut about: Vec<EntryId> = model.keys().into_iter().filter_map(mail_of).collect();
+    about.sort();
+    about.dedup();
+    for server in cases::servers() {
+        ranges.push(RowRange::Mail { server, after: None });
+        let after = about.iter().cloned().map(Some);
+        ranges.extend(after.map(|after| RowRange::Mail { server, after }));
     }
 }
 
@@ -257,7 +285,11 @@ fn entry_of(key: RowKey) -> Option<EntryId> {
         | RowKey::ApiKey(_)
         | RowKey::Universe(_)
         | RowKey::Ordered(_)
-        | RowKey::Review(..) => None,
+        | RowKey::Review(..)
+        | RowKey::Record(_)
+        | RowKey::Ends(_)
+        | RowKey::Presence(_)
+        | RowKey::Mail(..) => None,
     }
 }
 
@@ -267,4 +299,8 @@ fn board_of(key: RowKey) -> Option<BoardId> {
 
 fn review_of(key: RowKey) -> Option<(UtcHour, Reviewed)> {
     if let RowKey::Review(hour, reviewed) = key { Some((hour, reviewed)) } else { None }
+}
+
+fn mail_of(key: RowKey) -> Option<EntryId> {
+    if let RowKey::Mail(_, entry) = key { Some(entry) } else { None }
 }

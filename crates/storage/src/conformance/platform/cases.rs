@@ -200,7 +200,7 @@ pub(super) fn request_of(
         Op::Remove { entry: index, matches } => {
             let entry = entry(*index);
             let matches = matches.map(|pick| id(pick, &entry, model));
-            Request::Remove(Remove { entry, matches, write_id })
+            Request::Remove(Remove { entry, matches, force: false, write_id })
         }
         Op::Restore { entry: index, revision, matches, permit } => {
             let entry = entry(*index);
@@ -217,6 +217,7 @@ fn permit_of(bits: u8, all_permits: bool) -> Permit {
         create_store: all_permits || bits & 1 != 0,
         create: all_permits || bits & 2 != 0,
         update: all_permits || bits & 4 != 0,
+        force: false,
     }
 }
 

@@ -118,7 +118,7 @@ impl Model {
 
     /// H-83.
     fn denied(&self, entry: &EntryId, when: &When, permit: Permit) -> Option<KeyScope> {
-        let Permit { create_store, create, update } = permit;
+        let Permit { create_store, create, update, .. } = permit;
         let is_missing = self.states(entry).is_empty();
         let is_update = match when {
             When::Missing => false,

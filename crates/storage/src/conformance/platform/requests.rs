@@ -13,7 +13,7 @@ use crate::conformance::samples::{ask, content_of, write_of};
 use crate::platform::{Answer, Platform};
 
 #[track_caller]
-pub(super) fn execute(platform: &dyn Platform, request: Request) -> Answer {
+pub(in crate::conformance) fn execute(platform: &dyn Platform, request: Request) -> Answer {
     ask(|done| platform.execute(request, done))
 }
 
@@ -22,7 +22,7 @@ pub(super) fn get(entry: &EntryId, which: Which) -> Request {
 }
 
 /// Write number `write`, with a value that says so.
-pub(super) fn set(entry: &EntryId, write: u64, when: When) -> Request {
+pub(in crate::conformance) fn set(entry: &EntryId, write: u64, when: When) -> Request {
     set_to(entry, write, content_of(write), when)
 }
 
@@ -31,9 +31,13 @@ pub(super) fn set_to(entry: &EntryId, write: u64, content: Arc<Content>, when: W
     Request::Set(Set { entry: entry.clone(), content, when, permit, write_id })
 }
 
-pub(super) fn remove(entry: &EntryId, write: u64, matches: Option<RevisionId>) -> Request {
+pub(in crate::conformance) fn remove(
+    entry: &EntryId,
+    write: u64,
+    matches: Option<RevisionId>,
+) -> Request {
     let write_id = write_id(write);
-    Request::Remove(Remove { entry: entry.clone(), matches, write_id })
+    Request::Remove(Remove { entry: entry.clone(), matches, force: false, write_id })
 }
 
 pub(super) fn increment(entry: &EntryId, write: u64, by: i64) -> Request {
@@ -50,13 +54,16 @@ pub(super) fn number_in(state: &EntryState) -> i64 {
 }
 
 /// Ids as callers make them: all bits are used.
-pub(super) fn write_id(write: u64) -> WriteId {
+pub(in crate::conformance) fn write_id(write: u64) -> WriteId {
     WriteId(u128::from(write).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
 /// The current state of an entry; nothing if it is missing or deleted.
 #[track_caller]
-pub(super) fn current(platform: &dyn Platform, entry: &EntryId) -> Option<EntryState> {
+pub(in crate::conformance) fn current(
+    platform: &dyn Platform,
+    entry: &EntryId,
+) -> Option<EntryState> {
     found(execute(platform, get(entry, Which::Current)))
 }
 
@@ -119,7 +126,7 @@ pub(super) fn sight(answer: Answer) -> Option<Seen> {
 /// The revisions that an entry went through, oldest first: each is the one that was current just
 /// before the next. Revisions of one and the same time are asked for by their ids.
 #[track_caller]
-pub(super) fn chain(platform: &dyn Platform, entry: &EntryId) -> Vec<Revision> {
+pub(in crate::conformance) fn chain(platform: &dyn Platform, entry: &EntryId) -> Vec<Revision> {
     let mut chain = Vec::new();
     let mut next = current(platform, entry);
     while let Some(state) = next {

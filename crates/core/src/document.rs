@@ -1,0 +1,86 @@
+//! What a session holds, and how it is edited: data without owner, revision or store.
+//!
+//! ```text
+//!   Tree       a Value: any JSON, edited by path, with the exact paths of what changed
+//!   Typed<T>   a serde type: edited as what it is, compared when somebody asks what changed
+//!        │
+//!        ▼ Document: encode, size, rest
+//!   a session: who may write it, when it is saved
+//! ```
+//!
+//! Invariants: what an edit accepts can be stored, so [`Document::encode`] cannot fail; an edit that
+//! fails, is cancelled or panics changes nothing; what is given out is never changed afterwards.
+//! Start reading at [`Tree::transaction`] and [`Typed::edit`].
+
+mod change;
+mod count;
+mod draft;
+mod error;
+mod locate;
+mod template;
+mod tree;
+mod typed;
+
+use std::any::Any;
+use std::fmt;
+
+pub use crate::value::{InvalidData, Problem};
+pub use change::Changes;
+pub use draft::{Draft, Insert};
+pub use error::{Cancel, EditError};
+pub use template::reconcile;
+pub use tree::Tree;
+pub use typed::{TYPED_DEPTH_MAX, Typed};
+
+use crate::json::JsonText;
+use crate::limits::Limits;
+
+/// What a session holds.
+pub trait Document: fmt::Debug + Send + 'static {
+    /// Its stored form. It cannot fail: what an edit accepted can be stored. Until the next edit
+    /// every call answers the same text, without work.
+    fn encode(&mut self) -> JsonText;
+
+    /// The size of its stored form as it stands, in bytes, without building it.
+    fn size(&mut self) -> usize;
+
+    /// Lets go of what can be made again. For a document that was not edited for a while.
+    fn rest(&mut self);
+
+    /// The document as what it is.
+    fn as_any(&self) -> &dyn Any;
+
+    /// The document as what it is, to edit it.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+/// What a document may hold. A size or depth equal to the limit is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentLimits {
+    /// Largest stored form, in bytes of JSON text.
+    pub size_max: usize,
+    /// Deepest nesting, in arrays and objects.
+    pub depth_max: usize,
+}
+
+impl DocumentLimits {
+    /// The default of `MaxDataBytes`: what every store can hold, with room for what stands beside it.
+    pub const SIZE_MAX: usize = 3_800_000;
+
+    /// What stored values may be nested.
+    pub const DEPTH_MAX: usize = Limits::native().value_depth_max;
+
+    fn check_size(self, actual: usize) -> Result<(), Problem> {
+        let limit = self.size_max;
+        if actual > limit { Err(Problem::TooLarge { actual, limit }) } else { Ok(()) }
+    }
+}
+
+impl Default for DocumentLimits {
+    fn default() -> Self {
+        Self { size_max: Self::SIZE_MAX, depth_max: Self::DEPTH_MAX }
+    }
+}
+
+#[cfg(test)]
+mod tests;

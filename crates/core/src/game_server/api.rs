@@ -1,0 +1,199 @@
+//! What goes into a game server and what comes out of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::document::Document;
+use crate::id::{EntryId, OpeningId, Revision, ServerId, SessionId};
+use crate::json::JsonText;
+use crate::random::Rng;
+use crate::record::{MailBody, RecordCommand};
+use crate::row::Content;
+use crate::session::{Access, OpenError, SaveError, SessionEvent, SessionSettings, Spill};
+
+/// Names a command until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub u64);
+
+/// Names something that was asked for and is answered by an [`Event`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Names a session of one game server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionHandle {
+    pub(crate) slot: usize,
+    /// The session.
+    pub id: SessionId,
+}
+
+/// Which command goes first where not all can go at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Renewals and deaths.
+    Presence,
+    /// Final saves.
+    Release,
+    /// Checkpoints, and what somebody waits for.
+    Checkpoint,
+    /// Openings and mail.
+    Open,
+    /// Saves of nobody's asking.
+    Autosave,
+}
+
+/// A command to be sent to the store. It may be handed out more than once, under the same id: any
+/// answer to any of its copies counts.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Its name.
+    pub id: CommandId,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What is asked for.
+    pub command: Arc<RecordCommand>,
+}
+
+/// A message to another game server. It may be lost, doubled or late: nothing depends on it, it only
+/// makes a hand-off faster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// To whom.
+    pub to: ServerId,
+    /// About which record.
+    pub entry: EntryId,
+    /// What it says.
+    pub what: HintKind,
+}
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HintKind {
+    /// The mail that was put for its receiver.
+    Mail(MailBody),
+    /// The record is free that its receiver waits for.
+    Free,
+}
+
+/// What is to be done: commands to send, the most urgent first, hints to send, and events to hand
+/// out.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Commands.
+    pub commands: Vec<Outgoing>,
+    /// Messages to other game servers.
+    pub hints: Vec<Hint>,
+    /// Events, in their order.
+    pub events: Vec<Event>,
+}
+
+impl Effects {
+    /// Nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.hints.is_empty() && self.events.is_empty()
+    }
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A record was opened.
+    Opened {
+        /// Of [`GameServer::open`](super::GameServer::open).
+        ticket: Ticket,
+        /// The session.
+        session: SessionHandle,
+    },
+    /// A record was not opened.
+    OpenFailed {
+        /// Of [`GameServer::open`](super::GameServer::open).
+        ticket: Ticket,
+        /// Why.
+        error: OpenError,
+    },
+    /// A checkpoint or a release is durable, at this revision of the record, or not.
+    Settled {
+        /// Of the call.
+        ticket: Ticket,
+        /// What became of it.
+        result: Result<Revision, SaveError>,
+    },
+    /// Something happened to a session.
+    Session {
+        /// Which.
+        session: SessionHandle,
+        /// Its record.
+        entry: EntryId,
+        /// What.
+        event: SessionEvent,
+    },
+    /// Something happened to the server.
+    Server(ServerEvent),
+    /// A close is over: every session was released or reported as lost.
+    Closed {
+        /// Of [`GameServer::close`](super::GameServer::close).
+        ticket: Ticket,
+    },
+}
+
+/// What happened to a game server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerEvent {
+    /// It is alive under this id, for all to see.
+    Live(ServerId),
+    /// It could not renew its presence in time.
+    Doubtful,
+    /// Its id was declared dead, or is gone. It takes another one.
+    Dead(ServerId),
+    /// The store lost renewals that it had acknowledged.
+    WentBack,
+    /// A copy of this process renews the same presence: this one stops.
+    Stopped,
+}
+
+/// Makes a document from what a record holds, or says what is wrong with it. Called again when the
+/// record changed while it was waited for.
+pub type Parse = Arc<dyn Fn(&JsonText) -> Result<Box<dyn Document>, Arc<str>> + Send + Sync>;
+
+/// A record to be opened.
+#[derive(Clone)]
+pub struct OpenRequest {
+    /// Which.
+    pub entry: EntryId,
+    /// What it holds if it certainly does not exist.
+    pub defaults: Arc<Content>,
+    /// Reads what it holds.
+    pub parse: Parse,
+    /// Whether it is taken from a living holder that does not release it when asked.
+    pub steal: bool,
+    /// What an earlier session could not save.
+    pub spill: Option<Spill>,
+}
+
+impl fmt::Debug for OpenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenRequest").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
+
+/// Why an edit was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EditRefused<E> {
+    /// The session takes none.
+    Access(Access),
+    /// The edit itself failed. Nothing was changed.
+    Edit(E),
+}
+
+/// How a game server starts.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// Its times.
+    pub settings: SessionSettings,
+    /// The opening of the store, if this process owns the store.
+    pub home: Option<OpeningId>,
+    /// Where it can be reached, for people.
+    pub address: Arc<str>,
+    /// For its ids. Two servers never begin with the same generator.
+    pub rng: Rng,
+}

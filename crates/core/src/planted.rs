@@ -1,0 +1,54 @@
+//! Mistakes that the proof plants in the decisions of a game server, to test its judges.
+//!
+//! Without the feature `planted` nothing of them is compiled: no flaw is ever there.
+
+/// A mistake in a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flaw {
+    /// A server believes in itself from the answer to its renewal on, not from its sending.
+    LeaseFromReply,
+    /// A save without an answer counts as committed.
+    TimeoutAsSaved,
+    /// A release leaves out what was not saved before.
+    ReleaseWithoutFinalSave,
+    /// A session takes edits until its release is settled.
+    ActiveWhileReleasing,
+    /// A server that was alive before the store was opened counts as dead.
+    OpeningDeclaresRemoteDead,
+    /// A server is declared dead at first sight of an old renewal.
+    NoWatch,
+    /// A hand-off is granted under whatever fence it was asked for.
+    HandOffWithoutFence,
+    /// A server leaves the leases of sessions that it does not know as they are.
+    NoOrphanRelease,
+    /// A server waits for itself where a lease names it that it does not know.
+    NoOwnIdRule,
+    /// A server that was paused goes on believing.
+    PauseResumes,
+    /// What could not be saved is put again on whatever the record holds.
+    SpillOverwritesNewer,
+    /// A close reports what it could not save as released.
+    CloseReportsSaved,
+    /// What nobody knows any more is taken for saved.
+    EndsGuessed,
+}
+
+/// Which flaw a game server has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flaws {
+    #[cfg(feature = "planted")]
+    pub(crate) planted: Option<Flaw>,
+}
+
+impl Flaws {
+    /// Whether it has this one.
+    pub(crate) fn has(self, flaw: Flaw) -> bool {
+        #[cfg(feature = "planted")]
+        let planted = self.planted;
+        #[cfg(not(feature = "planted"))]
+        let Self {} = self;
+        #[cfg(not(feature = "planted"))]
+        let planted = None;
+        planted == Some(flaw)
+    }
+}

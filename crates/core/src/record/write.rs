@@ -1,0 +1,201 @@
+//! Writes of records, planned as one conditional batch each.
+
+use std::sync::Arc;
+
+use crate::batch::{Batch, BatchError, Condition, Write};
+use crate::id::{EntryId, Revision, ServerId, SessionId, WriteId};
+use crate::outcome::Outcome;
+use crate::platform::{Change, EntryBase, EntryHead, StoreBase, Terms, plan_entry};
+use crate::record::{
+    End, Fence, How, MailBody, MailKind, RecordBody, RecordView, StoredRecord, push_end,
+};
+use crate::row::{Birth, Content, RowBody, RowKey};
+use crate::time::Timestamp;
+
+/// What a write of a record is planned on, as the store told it. Nothing in it is a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordBase {
+    /// The revision of the record's row; nothing if there is none.
+    pub record: Option<Revision>,
+    /// Its entry.
+    pub entry: EntryBase,
+}
+
+/// What becomes of the entry's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// It stays, whatever it is. For writes of whoever holds the record.
+    Keep,
+    /// It stays, and must still be the one of the base.
+    Same,
+    /// This takes its place. A pinned revision is never thinned.
+    Put {
+        /// What it holds from now on.
+        content: Arc<Content>,
+        /// Whether the revision is never thinned.
+        pinned: bool,
+    },
+}
+
+/// One write of a record: all of it takes effect, on exactly this base, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordWrite {
+    /// Which record.
+    pub entry: EntryId,
+    /// What it was planned on.
+    pub base: RecordBase,
+    /// Its id, which is also in the body.
+    pub write_id: WriteId,
+    /// What the record's row holds from now on.
+    pub body: RecordBody,
+    /// What becomes of the value.
+    pub data: Data,
+    /// The grant that it ends.
+    pub end: Option<End>,
+    /// The server whose lease it takes away while that may be alive, and under which fence.
+    pub revoked: Option<(ServerId, Fence)>,
+}
+
+/// What a committed write of a record tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What the next write is planned on.
+    pub base: RecordBase,
+    /// The store's time of the write.
+    pub stamped_at: Timestamp,
+}
+
+/// Why nothing of a write was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordRefusal {
+    /// The record or its entry is not the one of the base. The record as read after the refusal,
+    /// with its data and ends.
+    Moved(Box<RecordView>),
+    /// The store has no room.
+    Exhausted {
+        /// What the store said.
+        reason: Arc<str>,
+    },
+    /// The store is stopped or out of reach, and certainly did not write.
+    Unavailable {
+        /// What the store said.
+        reason: Arc<str>,
+    },
+    /// The batch is one that no store may take.
+    Invalid(BatchError),
+}
+
+/// What became of a write of a record.
+pub type RecordOutcome = Outcome<Written, RecordRefusal>;
+
+impl RecordWrite {
+    /// The batch, given the ends of the record's grants if this write ends one.
+    pub(crate) fn to_batch(&self, ends: &[End], terms: Terms<'_>) -> (Batch, Planned) {
+        let Self { entry, base, write_id, .. } = self;
+        let mut put = None;
+        let mut batch = match &self.data {
+            Data::Put { content, pinned } => {
+                let (content, pinned) = (Some(Arc::clone(content)), *pinned);
+                let change = Change { entry, write_id: *write_id, content, pinned };
+                let (batch, revision, birth) = plan_entry(change, base.entry, terms);
+                put = Some((revision, birth));
+                batch
+            }
+            Data::Same => Batch { conditions: vec![self.entry_condition()], writes: vec![] },
+            Data::Keep => Batch::default(),
+        };
+        let (body, end, revoked) = (self.body.clone(), self.end, self.revoked);
+        let rows = RecordRows { body, end, revoked };
+        let record = rows.add_to(&mut batch, entry, base.record, ends);
+        (batch, Planned { record, put })
+    }
+
+    fn entry_condition(&self) -> (RowKey, Condition) {
+        let condition = self.base.entry.row.map_or(Condition::Absent, Condition::At);
+        (RowKey::Entry(self.entry.clone()), condition)
+    }
+}
+
+/// What a write makes of a record beside its entry.
+pub(crate) struct RecordRows {
+    /// What the record's row holds from now on, the id of the write among it.
+    pub(crate) body: RecordBody,
+    /// The grant that it ends.
+    pub(crate) end: Option<End>,
+    /// The server whose lease it takes away while that may be alive, and under which fence.
+    pub(crate) revoked: Option<(ServerId, Fence)>,
+}
+
+impl RecordRows {
+    /// Adds it to a batch, on the row at this revision and given the ends of the record's grants if
+    /// it ends one. Returns the revision of the record's row from then on.
+    pub(crate) fn add_to(
+        self,
+        batch: &mut Batch,
+        entry: &EntryId,
+        base: Option<Revision>,
+        ends: &[End],
+    ) -> Revision {
+        let write_id = self.body.write_id;
+        let first = Revision::first(write_id);
+        let revision = base.map_or(first, |base| base.next(write_id));
+        let key = RowKey::Record(entry.clone());
+        let condition = base.map_or(Condition::Absent, Condition::At);
+        // The condition on the record stands first: a refusal of it says most.
+        batch.conditions.insert(0, (key.clone(), condition));
+        let body = RowBody::Record(self.body);
+        batch.writes.push(Write::Put { key, revision, body });
+        if let Some(end) = self.end {
+            let body = RowBody::Ends(push_end(ends, end));
+            let key = RowKey::Ends(entry.clone());
+            batch.writes.push(Write::Put { key, revision, body });
+        }
+        if let Some((server, fence)) = self.revoked {
+            let body = MailBody { waiter: server, fence, kind: MailKind::Revoked };
+            let key = RowKey::Mail(server, entry.clone());
+            batch.writes.push(Write::Put { key, revision: first, body: RowBody::Mail(body) });
+        }
+        revision
+    }
+}
+
+/// What a planned write makes of its base.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    record: Revision,
+    put: Option<(Revision, Birth)>,
+}
+
+impl Planned {
+    /// What the next write is planned on, once this one is committed.
+    pub(crate) fn written(self, before: &RecordBase, stamped_at: Timestamp) -> Written {
+        let entry = match self.put {
+            None => before.entry,
+            Some((revision, birth)) => {
+                let (created_at, updated_at) = (birth.time(stamped_at), stamped_at);
+                let head = EntryHead { revision, created_at, updated_at, is_live: true };
+                let store = StoreBase::Unread;
+                EntryBase { entry: Some(head), row: Some(revision), store }
+            }
+        };
+        Written { base: RecordBase { record: Some(self.record), entry }, stamped_at }
+    }
+}
+
+impl StoredRecord {
+    /// The record as somebody else leaves it who writes it without its lease, the end of the grant
+    /// that he ends so, and the server that loses it.
+    pub fn seized(
+        &self,
+        write_id: WriteId,
+        how: How,
+    ) -> (RecordBody, Option<End>, Option<(ServerId, Fence)>) {
+        let RecordBody { fence, save_seq, .. } = self.body;
+        // Nobody's session: the id of a write is as random as that of a session.
+        let next = fence.next(SessionId(write_id.0));
+        let body = RecordBody { lease: None, fence: next, write_id, ..self.body.clone() };
+        let write_id = self.body.write_id;
+        let end = self.body.lease.map(|_| End { fence, save_seq, write_id, how });
+        (body, end, self.body.lease.map(|lease| (lease.server, fence)))
+    }
+}

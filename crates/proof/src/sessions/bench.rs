@@ -1,0 +1,129 @@
+//! The judges on their bench: both are told the same.
+
+use std::time::Duration;
+
+use steadfast_core::game_server::{Event, GameServer, SessionHandle, Ticket};
+use steadfast_core::session::SessionSettings;
+use steadfast_core::{Batch, Committed, EntryId, Now, OpeningId};
+use steadfast_storage::Rows;
+
+use super::history::SessionHistory;
+use super::oracle::SessionOracle;
+use super::witness::{Ask, Author, Marker, Witness};
+use crate::bank::Judges;
+
+/// Both judges.
+#[derive(Debug)]
+pub(super) struct Bench {
+    oracle: SessionOracle,
+    history: SessionHistory,
+}
+
+impl Bench {
+    pub(super) fn new(settings: &SessionSettings, judges: Judges) -> Self {
+        Self {
+            oracle: SessionOracle::new(settings, judges.oracle),
+            history: SessionHistory::new(judges.history),
+        }
+    }
+
+    /// Everything has come to rest, with these processes and rows.
+    pub(super) fn rests<'a>(
+        &mut self,
+        now: Now,
+        rows: &Rows,
+        servers: impl IntoIterator<Item = (usize, &'a GameServer)>,
+    ) {
+        self.oracle.at_rest(now, rows, servers);
+    }
+
+    /// Nothing follows any more.
+    pub(super) fn ends(&mut self, rows: &Rows) {
+        self.history.at_rest(rows);
+    }
+
+    /// What a process sent while the store answered nothing (Z2).
+    pub(super) fn sent_in_outage(
+        &mut self,
+        process: usize,
+        lasted: Duration,
+        lanes: u64,
+        sent: u64,
+    ) {
+        self.oracle.sent_in_outage(process, lasted, lanes, sent);
+    }
+
+    /// What the oracle and the history say.
+    pub(super) fn verdicts(self) -> (Option<String>, Option<String>) {
+        (self.oracle.verdict(), self.history.verdict())
+    }
+}
+
+impl Witness for Bench {
+    fn applied(&mut self, now: Now, author: Author, batch: &Batch, committed: Committed) {
+        self.oracle.applied(now, author, batch, committed);
+        self.history.applied(now, author, batch, committed);
+    }
+
+    fn rewound(&mut self, now: Now, rows: &Rows) {
+        self.oracle.rewound(now, rows);
+        self.history.rewound(now, rows);
+    }
+
+    fn reopened(&mut self, now: Now, opening: OpeningId) {
+        self.oracle.reopened(now, opening);
+        self.history.reopened(now, opening);
+    }
+
+    fn started(&mut self, now: Now, process: usize, home: Option<OpeningId>) {
+        self.oracle.started(now, process, home);
+        self.history.started(now, process, home);
+    }
+
+    fn crashed(&mut self, now: Now, process: usize) {
+        self.oracle.crashed(now, process);
+        self.history.crashed(now, process);
+    }
+
+    fn believes(&mut self, now: Now, process: usize, server: &GameServer, local: Now) {
+        self.oracle.believes(now, process, server, local);
+        self.history.believes(now, process, server, local);
+    }
+
+    fn edited(
+        &mut self,
+        now: Now,
+        process: usize,
+        session: SessionHandle,
+        entry: &EntryId,
+        marker: Marker,
+    ) {
+        self.oracle.edited(now, process, session, entry, marker);
+        self.history.edited(now, process, session, entry, marker);
+    }
+
+    fn asked(&mut self, now: Now, process: usize, ticket: Ticket, ask: &Ask) {
+        self.oracle.asked(now, process, ticket, ask);
+        self.history.asked(now, process, ticket, ask);
+    }
+
+    fn told(&mut self, now: Now, process: usize, event: &Event, marker: Option<Marker>) {
+        self.oracle.told(now, process, event, marker);
+        self.history.told(now, process, event, marker);
+    }
+
+    fn saw(&mut self, now: Now, process: usize, entry: &EntryId, marker: Marker) {
+        self.oracle.saw(now, process, entry, marker);
+        self.history.saw(now, process, entry, marker);
+    }
+
+    fn outage(&mut self, now: Now, is_out: bool) {
+        self.oracle.outage(now, is_out);
+        self.history.outage(now, is_out);
+    }
+
+    fn healed(&mut self, now: Now) {
+        self.oracle.healed(now);
+        self.history.healed(now);
+    }
+}

@@ -1,0 +1,9 @@
+//! Facts about the oracle: for each rule a story that is right, and one that is wrong.
+
+mod support;
+
+mod clocks;
+mod leases;
+mod rest;
+mod tickets;
+mod values;

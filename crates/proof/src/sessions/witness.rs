@@ -1,0 +1,86 @@
+//! What the judges of sessions are told while a world runs.
+
+use steadfast_core::game_server::{Event, GameServer, SessionHandle, Ticket};
+use steadfast_core::{Batch, Committed, EntryId, Now, OpeningId};
+use steadfast_storage::Rows;
+
+/// Who made a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    /// A process of a game server, counted over the run: one that starts again is another.
+    Process(usize),
+    /// An administrator, through the door of data stores or by a record write of its own.
+    Operator,
+}
+
+/// What a player's edit made of a record: the value holds the number of edits since the record
+/// began, and a mix of the ids of all of them in their order. Two values are equal only if they are
+/// the same edits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Marker {
+    /// Edits since the record began; 0 is a record with the defaults.
+    pub(super) count: u64,
+    /// The mix.
+    pub(super) mix: u64,
+}
+
+/// What was asked of a game server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// To open a record.
+    Open(EntryId),
+    /// To make durable what a session held then.
+    Checkpoint(SessionHandle, EntryId, Marker),
+    /// To save and let go.
+    Release(SessionHandle, EntryId, Marker),
+    /// To end.
+    Close,
+}
+
+/// Takes note of everything that a judge may know. Times are true times.
+pub(super) trait Witness {
+    /// A batch took effect in the store, now.
+    fn applied(&mut self, now: Now, author: Author, batch: &Batch, committed: Committed);
+
+    /// The store stands at these rows from now on: a fail-over lost what came after.
+    fn rewound(&mut self, now: Now, rows: &Rows);
+
+    /// The store was opened anew; home servers of earlier openings are dead.
+    fn reopened(&mut self, now: Now, opening: OpeningId);
+
+    /// A process began. A home process lives in that opening of the store.
+    fn started(&mut self, now: Now, process: usize, home: Option<OpeningId>);
+
+    /// A process is gone without a word.
+    fn crashed(&mut self, now: Now, process: usize);
+
+    /// A process handled an input; this is what it believes, at a reading of its own clock.
+    fn believes(&mut self, now: Now, process: usize, server: &GameServer, local: Now);
+
+    /// A session changed its record, which holds this from now on, in memory.
+    fn edited(
+        &mut self,
+        now: Now,
+        process: usize,
+        session: SessionHandle,
+        entry: &EntryId,
+        marker: Marker,
+    );
+
+    /// Something was asked of a process.
+    fn asked(&mut self, now: Now, process: usize, ticket: Ticket, ask: &Ask);
+
+    /// A process told something. After `Opened`, `marker` is what the session begins with.
+    fn told(&mut self, now: Now, process: usize, event: &Event, marker: Option<Marker>);
+
+    /// A player opened a record and saw this: what every later reader must see too, or more.
+    fn saw(&mut self, now: Now, process: usize, entry: &EntryId, marker: Marker);
+
+    /// From now on the store answers nothing, neither reads nor writes; or it does again.
+    fn outage(&mut self, now: Now, is_out: bool) {
+        let _ = (now, is_out);
+    }
+
+    /// No fault happens from now on.
+    fn healed(&mut self, now: Now);
+}

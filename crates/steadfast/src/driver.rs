@@ -1,0 +1,339 @@
+//! Drives the game server of an open store: brings it the time and the store's answers, carries out
+//! what it asks for, and tells whoever waits.
+//!
+//! ```text
+//!   open, edit, save ──► State (one lock) ──► commands ──► Records ──► Inbox ──┐
+//!                          ▲                └► events ───► who waits           │
+//!                          └──────────────────── turn ◄────────────────────────┘
+//! ```
+//!
+//! One thread makes the turns and sleeps until something is due or arrives; with [`Drive::ByPoll`]
+//! whoever calls `poll` makes them. Nothing is sent, written to disk or told under the lock, and
+//! answers never wait for it, so that the store's own threads are not held up by an edit.
+//!
+//! It decides nothing: what is sent and when is the [`GameServer`]'s matter.
+
+mod clock;
+mod events;
+mod state;
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use steadfast_core::Monotonic;
+use steadfast_core::game_server::{CommandId, GameServer, Outgoing, ServerOptions};
+use steadfast_core::record::RecordAnswer;
+use steadfast_core::session::Spill;
+use steadfast_core::{Now, Rng};
+use steadfast_storage::{Done, Records};
+
+use crate::engine::{Drive, Options};
+use crate::spills::Spills;
+
+pub(crate) use clock::Clock;
+pub use events::Events;
+pub(crate) use events::{Queue, SessionEvents};
+use state::Arrivals;
+pub(crate) use state::{Dropped, Hold, State};
+
+/// Most turns of one poll: a store that answers at once could keep a frame busy for ever.
+const TURNS_MAX: usize = 64;
+
+/// What arrived since the last turn, and whether there is something to do besides.
+#[derive(Default)]
+struct Inbox {
+    arrivals: Arrivals,
+    is_called: bool,
+}
+
+impl Inbox {
+    fn is_empty(&self) -> bool {
+        let Arrivals { answers, dropped, .. } = &self.arrivals;
+        !self.is_called && answers.is_empty() && dropped.is_empty()
+    }
+}
+
+thread_local! {
+    /// The drivers whose locks this thread holds, by their addresses.
+    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Stands for a lock that this thread holds. Without it, a callback that uses its own store would
+/// wait for itself for ever.
+struct Inside;
+
+impl Inside {
+    fn enter(driver: &Driver) -> Self {
+        let address = std::ptr::from_ref(driver).addr();
+        INSIDE.with_borrow_mut(|inside| {
+            assert!(!inside.contains(&address), "an edit or a read of a session uses its store");
+            inside.push(address);
+        });
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// The next one is due then, or when something arrives.
+    Until(Option<Monotonic>),
+    /// The server is closed.
+    Over,
+}
+
+/// A game server, with everything around it.
+pub(crate) struct Driver {
+    records: Arc<dyn Records>,
+    clock: Clock,
+    pub(crate) spills: Arc<Spills>,
+    state: Mutex<State>,
+    inbox: Mutex<Inbox>,
+    arrived: Condvar,
+    /// Held through a turn: events are told in their order.
+    turning: Mutex<()>,
+}
+
+impl Driver {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic in a caller's edit leaves the state whole: edits work on copies. One in a turn
+        // takes the server away before anybody else sees it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the state, and sees to it that what comes of it is carried out.
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State, Now) -> R) -> R {
+        let now = self.clock.now();
+        let inside = Inside::enter(self);
+        let mut state = self.lock();
+        let result = act(&mut state, now);
+        let is_due = state.needs_turn();
+        drop(state);
+        drop(inside);
+        if is_due {
+            self.call();
+        }
+        result
+    }
+
+    fn call(&self) {
+        self.inbox().is_called = true;
+        self.arrived.notify_all();
+    }
+
+    /// Nobody is left who could use the server: it closes by itself.
+    fn abandon(&self) {
+        self.inbox().arrivals.is_abandoned = true;
+        self.call();
+    }
+
+    /// Somebody let go of what he had. Without the lock: it may happen anywhere.
+    pub(crate) fn let_go(&self, dropped: Dropped) {
+        self.inbox().arrivals.dropped.push(dropped);
+        self.arrived.notify_all();
+    }
+
+    fn receive(&self, id: CommandId, answer: RecordAnswer) {
+        self.inbox().arrivals.answers.push((id, answer));
+        self.arrived.notify_all();
+    }
+
+    /// Takes what arrived, does what is due, and carries out what comes of it.
+    fn turn(self: &Arc<Self>) -> Turn {
+        let turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        let arrivals = {
+            let mut inbox = self.inbox();
+            inbox.is_called = false;
+            let is_abandoned = inbox.arrivals.is_abandoned;
+            std::mem::replace(&mut inbox.arrivals, Arrivals { is_abandoned, ..Arrivals::default() })
+        };
+        let now = self.clock.now();
+        let mut deliveries = Vec::new();
+        let (commands, turn) = {
+            let mut state = self.lock();
+            let commands = state.advance(now, arrivals, &mut deliveries);
+            let turn = if state.is_over() { Turn::Over } else { Turn::Until(state.schedule()) };
+            (commands, turn)
+        };
+        for delivery in deliveries {
+            delivery.carry_out(&self.spills);
+        }
+        drop(turning);
+        for outgoing in commands {
+            self.submit(outgoing);
+        }
+        turn
+    }
+
+    fn submit(self: &Arc<Self>, outgoing: Outgoing) {
+        let Outgoing { id, command, .. } = outgoing;
+        let driver = Arc::downgrade(self);
+        let done = move |answer| {
+            if let Some(driver) = Weak::upgrade(&driver) {
+                driver.receive(id, answer);
+            }
+        };
+        self.records.submit(command, Done::new(done));
+    }
+
+    /// Waits for the next turn, but no longer than this.
+    fn rest(&self, wake: Option<Monotonic>, at_most: Option<Duration>) -> bool {
+        let mut inbox = self.inbox();
+        loop {
+            if !inbox.is_empty() {
+                return true;
+            }
+            let left = wake.map(|wake| wake.saturating_since(self.clock.now().mono));
+            let left = match (left, at_most) {
+                (Some(left), Some(most)) => Some(left.min(most)),
+                (left, most) => left.or(most),
+            };
+            match left {
+                None => inbox = self.arrived.wait(inbox).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return false,
+                Some(left) => {
+                    let waited = self.arrived.wait_timeout(inbox, left);
+                    let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                    inbox = guard;
+                    if timeout.timed_out() && at_most.is_some() {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the thread does.
+    fn run(self: &Arc<Self>) {
+        let turns = || {
+            while let Turn::Until(wake) = self.turn() {
+                self.rest(wake, None);
+            }
+        };
+        if catch_unwind(AssertUnwindSafe(turns)).is_err() {
+            // Nobody knows what the server is in the middle of. Its records are held until the
+            // store is opened again; whoever waits is told that it is over.
+            let abandoned = self.lock().break_off();
+            drop(abandoned);
+        }
+    }
+
+    /// Makes the turns that are due, on this thread. How long nothing more is due, if anything is.
+    fn poll(self: &Arc<Self>) -> Option<Duration> {
+        for _ in 0..TURNS_MAX {
+            match self.turn() {
+                Turn::Over => return None,
+                Turn::Until(wake) => {
+                    if self.inbox().is_empty() {
+                        return wake.map(|at| at.saturating_since(self.clock.now().mono));
+                    }
+                }
+            }
+        }
+        Some(Duration::ZERO)
+    }
+}
+
+/// Keeps a driver at work. The last one that is dropped lets the server close by itself.
+pub(crate) struct Keep {
+    pub(crate) driver: Arc<Driver>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Keep {
+    /// Starts a game server.
+    pub(crate) fn start(
+        records: Arc<dyn Records>,
+        spills: Arc<Spills>,
+        options: &Options,
+        seed: u64,
+    ) -> std::io::Result<Self> {
+        let clock = Clock::new(options);
+        let server_options = ServerOptions {
+            settings: options.sessions.clone(),
+            home: records.home(),
+            address: Arc::clone(&options.address),
+            rng: Rng::seeded(seed),
+        };
+        let server = GameServer::new(clock.now(), server_options)
+            .expect("the settings were checked when the store was opened");
+        let (state, inbox) = (Mutex::new(State::new(server)), Mutex::default());
+        let (arrived, turning) = (Condvar::new(), Mutex::default());
+        let driver = Arc::new(Driver { records, clock, spills, state, inbox, arrived, turning });
+        let thread = match options.drive {
+            Drive::ByPoll | Drive::ByPollAt(_) => None,
+            Drive::ByThread => {
+                let driver = Arc::clone(&driver);
+                let named = thread::Builder::new().name("steadfast-sessions".into());
+                Some(named.spawn(move || driver.run())?)
+            }
+        };
+        Ok(Self { driver, thread: Mutex::new(thread) })
+    }
+
+    /// Makes the turns that are due, unless a thread does. How long nothing more is due.
+    pub(crate) fn poll(&self) -> Option<Duration> {
+        let has_thread = self.thread().is_some();
+        if has_thread { None } else { self.driver.poll() }
+    }
+
+    /// Releases every session and ends the server.
+    pub(crate) fn close(&self, done: Done<Vec<Spill>>) {
+        let refused = self.driver.with(|state, now| state.close(now, done));
+        if let Some(done) = refused {
+            done.complete(Vec::new());
+        }
+    }
+
+    /// The same, and waits for it. What could not be saved comes back.
+    pub(crate) fn close_and_wait(&self, patience: Duration) -> Vec<Spill> {
+        let thread = self.thread().take();
+        let Some(thread) = thread else { return self.close_by_poll(patience) };
+        let unsaved = steadfast_storage::wait(|done| self.close(done)).unwrap_or_default();
+        // It ends by itself now, and a panic of it was dealt with there.
+        drop(thread.join());
+        unsaved
+    }
+
+    /// Without a thread, whoever closes makes the turns. A clock that stands still cannot end this,
+    /// therefore the waiting has an end of its own.
+    fn close_by_poll(&self, mut patience: Duration) -> Vec<Spill> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.close(Done::new(move |unsaved| drop(sender.send(unsaved))));
+        while let Turn::Until(wake) = self.driver.turn() {
+            let left = wake.map(|wake| wake.saturating_since(self.driver.clock.now().mono));
+            let pause = left.map_or(patience, |left| left.min(patience));
+            if !self.driver.rest(wake, Some(pause)) {
+                patience = patience.saturating_sub(pause);
+                if patience.is_zero() {
+                    break;
+                }
+            }
+        }
+        receiver.try_recv().unwrap_or_default()
+    }
+
+    fn thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        // Not waited for: this may be the thread itself.
+        self.driver.abandon();
+    }
+}

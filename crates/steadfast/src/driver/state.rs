@@ -1,0 +1,403 @@
+//! What stands under the driver's lock: the game server, and who waits for what of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use steadfast_core::document::Document;
+use steadfast_core::game_server::{
+    CommandId, EditRefused, Effects, Event, GameServer, OpenRequest, Outgoing, ServerEvent,
+    SessionHandle, Ticket,
+};
+use steadfast_core::record::RecordAnswer;
+use steadfast_core::session::{
+    Access, LossReason, OpenError, SaveError, Session, SessionEvent, SessionState, Spill,
+};
+use steadfast_core::{EntryId, Monotonic, Now, Revision};
+use steadfast_storage::Done;
+
+use super::{Keep, Queue, SessionEvents};
+use crate::spills::Spills;
+
+/// Who waits for a record to be opened.
+struct Opening {
+    done: Done<Result<Hold, OpenError>>,
+    keep: Weak<Keep>,
+    entry: EntryId,
+    /// Whether the bytes of an earlier session were handed in.
+    has_spill: bool,
+}
+
+/// What somebody had and let go of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Dropped {
+    Opening(Ticket),
+    Session(SessionHandle),
+}
+
+/// What arrived since the last turn. At most one answer for each command that is out.
+#[derive(Default)]
+pub(super) struct Arrivals {
+    pub(super) answers: Vec<(CommandId, RecordAnswer)>,
+    pub(super) dropped: Vec<Dropped>,
+    /// Whether nobody is left who could use the server.
+    pub(super) is_abandoned: bool,
+}
+
+/// The game server, and who waits for what of it.
+pub(crate) struct State {
+    /// Gone if a turn panicked.
+    server: Option<GameServer>,
+    out: Effects,
+    openings: BTreeMap<Ticket, Opening>,
+    saves: BTreeMap<Ticket, Done<Result<Revision, SaveError>>>,
+    closes: Vec<Done<Vec<Spill>>>,
+    is_closing: bool,
+    is_over: bool,
+    sessions: BTreeMap<SessionHandle, Arc<SessionEvents>>,
+    /// What was not saved before the close was over.
+    unsaved: Vec<Spill>,
+    pub(crate) server_events: Arc<Queue<ServerEvent>>,
+    /// When the next turn is due, as far as whoever makes it knows.
+    scheduled: Option<Monotonic>,
+}
+
+/// Something to be done or told once the lock is free.
+pub(crate) enum Delivery {
+    Opened(Done<Result<Hold, OpenError>>, Box<Result<Hold, OpenError>>),
+    Settled(Done<Result<Revision, SaveError>>, Result<Revision, SaveError>),
+    Session(Arc<SessionEvents>, SessionEvent),
+    Closed(Vec<Done<Vec<Spill>>>, Vec<Spill>),
+    /// The bytes of an earlier session are stored now.
+    SpillStored(EntryId),
+}
+
+impl Delivery {
+    pub(crate) fn carry_out(self, spills: &Spills) {
+        match self {
+            Self::Opened(done, result) => done.complete(*result),
+            Self::Settled(done, result) => done.complete(result),
+            Self::Session(events, event) => {
+                if let SessionEvent::Lost { spill: Some(spill), .. } = &event {
+                    // Before anybody hears of it: who hears may end the process.
+                    spills.keep(spill.clone());
+                }
+                events.push(event);
+            }
+            Self::Closed(dones, unsaved) => {
+                for done in dones {
+                    done.complete(unsaved.clone());
+                }
+            }
+            Self::SpillStored(entry) => spills.forget(&entry),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn new(server: GameServer) -> Self {
+        Self {
+            server: Some(server),
+            out: Effects::default(),
+            openings: BTreeMap::new(),
+            saves: BTreeMap::new(),
+            closes: Vec::new(),
+            is_closing: false,
+            is_over: false,
+            sessions: BTreeMap::new(),
+            unsaved: Vec::new(),
+            server_events: Arc::default(),
+            scheduled: None,
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Whether there is something to do before the time that was told last.
+    pub(super) fn needs_turn(&self) -> bool {
+        let wake = self.server.as_ref().and_then(GameServer::next_wake);
+        let is_earlier = match (wake, self.scheduled) {
+            (Some(wake), Some(scheduled)) => wake < scheduled,
+            (wake, None) => wake.is_some(),
+            (None, Some(_)) => false,
+        };
+        is_earlier || !self.out.is_empty()
+    }
+
+    /// When the next turn is due.
+    pub(super) fn schedule(&mut self) -> Option<Monotonic> {
+        self.scheduled = self.server.as_ref().and_then(GameServer::next_wake);
+        self.scheduled
+    }
+
+    /// Brings the server up to date. What it wants sent comes back, what is to be told is added.
+    pub(super) fn advance(
+        &mut self,
+        now: Now,
+        arrivals: Arrivals,
+        deliveries: &mut Vec<Delivery>,
+    ) -> Vec<Outgoing> {
+        let Some(server) = &mut self.server else { return Vec::new() };
+        for (id, answer) in arrivals.answers {
+            server.on_answer(now, id, answer, &mut self.out);
+        }
+        for dropped in arrivals.dropped {
+            match dropped {
+                Dropped::Opening(ticket) => server.cancel_open(now, ticket, &mut self.out),
+                // One that is over, or is being released, needs nothing more.
+                Dropped::Session(session) => {
+                    drop(server.release(now, session, &mut self.out));
+                }
+            }
+        }
+        if arrivals.is_abandoned && !self.is_closing {
+            self.is_closing = true;
+            server.close(now, &mut self.out);
+        }
+        if server.next_wake().is_some_and(|due| due <= now.mono) {
+            server.poll(now, &mut self.out);
+        }
+        // Other game servers cannot be reached from here: they find their mail instead.
+        let Effects { commands, hints: _, events } = std::mem::take(&mut self.out);
+        let mut stored = BTreeSet::new();
+        for event in events {
+            self.settle(now, event, &mut stored, deliveries);
+        }
+        deliveries.extend(stored.into_iter().map(|(_, entry)| Delivery::SpillStored(entry)));
+        commands
+    }
+
+    /// Finds who is to be told of an event. Bytes of an earlier session that were handed in are
+    /// stored with the grant, unless the very next event of the session says otherwise.
+    fn settle(
+        &mut self,
+        now: Now,
+        event: Event,
+        stored: &mut BTreeSet<(SessionHandle, EntryId)>,
+        deliveries: &mut Vec<Delivery>,
+    ) {
+        match event {
+            Event::Opened { ticket, session } => {
+                let opening = self.openings.remove(&ticket);
+                let kept = opening.and_then(|opening| Some((opening.keep.upgrade()?, opening)));
+                let Some((keep, Opening { done, entry, has_spill, .. })) = kept else {
+                    // Nobody is left who asked for it.
+                    if let Some(server) = &mut self.server {
+                        drop(server.release(now, session, &mut self.out));
+                    }
+                    return;
+                };
+                if has_spill {
+                    stored.insert((session, entry.clone()));
+                }
+                let events = Arc::<SessionEvents>::default();
+                self.sessions.insert(session, Arc::clone(&events));
+                let hold = Hold { keep, handle: session, entry, events };
+                deliveries.push(Delivery::Opened(done, Box::new(Ok(hold))));
+            }
+            Event::OpenFailed { ticket, error } => {
+                if let Some(opening) = self.openings.remove(&ticket) {
+                    deliveries.push(Delivery::Opened(opening.done, Box::new(Err(error))));
+                }
+            }
+            Event::Settled { ticket, result } => {
+                if let Some(done) = self.saves.remove(&ticket) {
+                    deliveries.push(Delivery::Settled(done, result));
+                }
+            }
+            Event::Session { session, entry, event } => {
+                let is_end = matches!(event, SessionEvent::Released | SessionEvent::Lost { .. });
+                if matches!(event, SessionEvent::SpillStale) {
+                    stored.remove(&(session, entry));
+                }
+                if let SessionEvent::Lost { reason: LossReason::Closed, spill: Some(spill) } =
+                    &event
+                {
+                    self.unsaved.push(spill.clone());
+                }
+                let events = if is_end {
+                    self.sessions.remove(&session)
+                } else {
+                    self.sessions.get(&session).cloned()
+                };
+                // A session that nobody was given has no listener, but what it could not save is
+                // kept all the same.
+                let events = events.unwrap_or_default();
+                deliveries.push(Delivery::Session(events, event));
+            }
+            Event::Server(event) => {
+                let is_kept = matches!(event, ServerEvent::Stopped);
+                self.server_events.push(event, is_kept);
+            }
+            Event::Closed { .. } => {
+                self.is_over = true;
+                self.server_events.end();
+                let closes = std::mem::take(&mut self.closes);
+                deliveries.push(Delivery::Closed(closes, std::mem::take(&mut self.unsaved)));
+            }
+        }
+    }
+
+    /// A turn panicked. Everybody who waits hears that nobody answers, outside of the lock.
+    pub(super) fn break_off(&mut self) -> impl Sized + use<> {
+        self.server = None;
+        self.is_over = true;
+        self.server_events.push(ServerEvent::Stopped, true);
+        self.server_events.end();
+        for events in std::mem::take(&mut self.sessions).into_values() {
+            events.end.get_or_init(|| SessionState::LeaseLost);
+            events.queue.end();
+        }
+        let saves: Vec<_> = std::mem::take(&mut self.saves).into_values().collect();
+        let openings: Vec<_> = std::mem::take(&mut self.openings).into_values().collect();
+        (saves, openings, std::mem::take(&mut self.closes))
+    }
+
+    /// Begins to open a record.
+    pub(crate) fn open(
+        &mut self,
+        now: Now,
+        request: OpenRequest,
+        keep: &Arc<Keep>,
+        done: Done<Result<Hold, OpenError>>,
+    ) -> Option<Ticket> {
+        let server = self.server.as_mut().filter(|_| !self.is_over)?;
+        let (entry, has_spill) = (request.entry.clone(), request.spill.is_some());
+        let ticket = server.open(now, request, &mut self.out);
+        let keep = Arc::downgrade(keep);
+        self.openings.insert(ticket, Opening { done, keep, entry, has_spill });
+        Some(ticket)
+    }
+
+    /// Changes what a session holds. The callback says whether it did.
+    pub(super) fn edit<R, E>(
+        &mut self,
+        now: Now,
+        handle: SessionHandle,
+        edit: impl FnOnce(&mut dyn Document) -> Result<(R, bool), E>,
+    ) -> Result<R, EditRefused<E>> {
+        match &mut self.server {
+            Some(server) => server.edit(now, handle, edit),
+            None => Err(EditRefused::Access(Access::Closed)),
+        }
+    }
+
+    /// Takes what a session holds for stored.
+    pub(super) fn mark_clean(&mut self, handle: SessionHandle) -> Result<(), Access> {
+        self.server.as_mut().ok_or(Access::Closed)?.mark_clean(handle)
+    }
+
+    /// Looks at what a session holds.
+    pub(super) fn read<R>(
+        &mut self,
+        handle: SessionHandle,
+        read: impl FnOnce(&mut dyn Document) -> R,
+    ) -> Result<R, Access> {
+        self.server.as_mut().ok_or(Access::Closed)?.read(handle, read)
+    }
+
+    /// Looks at a session that is not over.
+    pub(super) fn look<R>(
+        &self,
+        handle: SessionHandle,
+        look: impl FnOnce(&Session) -> R,
+    ) -> Option<R> {
+        self.server.as_ref()?.session(handle).map(look)
+    }
+
+    /// Saves what a session holds.
+    pub(super) fn save(
+        &mut self,
+        now: Now,
+        handle: SessionHandle,
+        done: Done<Result<Revision, SaveError>>,
+    ) -> Result<(), Access> {
+        let server = self.server.as_mut().ok_or(Access::Closed)?;
+        let ticket = server.checkpoint(now, handle, &mut self.out)?;
+        self.saves.insert(ticket, done);
+        Ok(())
+    }
+
+    /// Saves what a session holds and lets go of its record.
+    pub(super) fn release(
+        &mut self,
+        now: Now,
+        handle: SessionHandle,
+        done: Done<Result<Revision, SaveError>>,
+    ) -> Result<(), Access> {
+        let server = self.server.as_mut().ok_or(Access::Closed)?;
+        let ticket = server.release(now, handle, &mut self.out)?;
+        self.saves.insert(ticket, done);
+        Ok(())
+    }
+
+    /// Releases every session and ends the server. The completion comes back if it is over already.
+    pub(super) fn close(&mut self, now: Now, done: Done<Vec<Spill>>) -> Option<Done<Vec<Spill>>> {
+        let Some(server) = self.server.as_mut().filter(|_| !self.is_over) else {
+            return Some(done);
+        };
+        self.closes.push(done);
+        if !self.is_closing {
+            self.is_closing = true;
+            server.close(now, &mut self.out);
+        }
+        None
+    }
+
+    /// How many sessions were handed out and are not over.
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+}
+
+/// A session that somebody has. Dropped, it is released in the background.
+pub(crate) struct Hold {
+    keep: Arc<Keep>,
+    handle: SessionHandle,
+    pub(crate) entry: EntryId,
+    pub(crate) events: Arc<SessionEvents>,
+}
+
+impl Hold {
+    pub(crate) fn edit<R, E>(
+        &self,
+        edit: impl FnOnce(&mut dyn Document) -> Result<(R, bool), E>,
+    ) -> Result<R, EditRefused<E>> {
+        self.keep.driver.with(|state, now| state.edit(now, self.handle, edit))
+    }
+
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&mut dyn Document) -> R) -> Result<R, Access> {
+        self.keep.driver.with(|state, _| state.read(self.handle, read))
+    }
+
+    pub(crate) fn mark_clean(&self) -> Result<(), Access> {
+        self.keep.driver.with(|state, _| state.mark_clean(self.handle))
+    }
+
+    /// Looks at the session; nothing if it is over.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Session) -> R) -> Option<R> {
+        self.keep.driver.with(|state, _| state.look(self.handle, look))
+    }
+
+    pub(crate) fn save(&self, done: Done<Result<Revision, SaveError>>) -> Result<(), Access> {
+        self.keep.driver.with(|state, now| state.save(now, self.handle, done))
+    }
+
+    pub(crate) fn release(&self, done: Done<Result<Revision, SaveError>>) -> Result<(), Access> {
+        self.keep.driver.with(|state, now| state.release(now, self.handle, done))
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.keep.driver.let_go(Dropped::Session(self.handle));
+    }
+}

@@ -1,0 +1,9 @@
+//! Sessions from outside, in virtual time: over rows in memory that several game servers share, with
+//! a store that can be stopped, and over a directory.
+
+mod crashes;
+mod edits;
+mod handing;
+mod outages;
+mod threads;
+mod world;

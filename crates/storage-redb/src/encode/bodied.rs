@@ -1,0 +1,147 @@
+//! Records that are a revision, a time and a body: those of records, game servers and mail.
+//!
+//! ```text
+//! rec   K                  revision, stamp, body
+//! end   K                  revision, stamp, body
+//! pre   server u128        revision, stamp, body
+//! mail  server u128, names revision, stamp, body
+//! ```
+//!
+//! A missing row of `rec` would be taken for an entry that nobody ever held, one of `pre` for a dead
+//! game server, so the index is asked too. Lost ends are forgotten ends, and mail is a hint: neither
+//! has a witness.
+
+use steadfast_core::{Revision, RowBody, Timestamp};
+
+use super::index::Kind;
+use super::stamped::Stamped;
+use super::{record, server};
+use crate::bytes::{Damage, Family, Writer, seal, unseal};
+
+/// The families whose records are so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bodied {
+    /// `rec`.
+    Record,
+    /// `end`.
+    Ends,
+    /// `pre`.
+    Presence,
+    /// `mail`.
+    Mail,
+}
+
+impl Bodied {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Record, Self::Ends, Self::Presence, Self::Mail];
+
+    /// Its table.
+    pub(crate) const fn family(self) -> Family {
+        match self {
+            Self::Record => Family::Records,
+            Self::Ends => Family::Ends,
+            Self::Presence => Family::Presences,
+            Self::Mail => Family::Mail,
+        }
+    }
+
+    /// What its keys are in the index, if they are there.
+    pub(crate) const fn witness(self) -> Option<Kind> {
+        match self {
+            Self::Record => Some(Kind::Record),
+            Self::Presence => Some(Kind::Presence),
+            Self::Ends | Self::Mail => None,
+        }
+    }
+}
+
+/// The body of a row of one of these families; nothing of others.
+pub(crate) fn encode_body(body: &RowBody) -> Option<Vec<u8>> {
+    match body {
+        RowBody::Record(body) => Some(record::encode(body)),
+        RowBody::Ends(ends) => Some(record::encode_ends(ends)),
+        RowBody::Presence(body) => Some(server::encode(body)),
+        RowBody::Mail(body) => Some(server::encode_mail(body)),
+        RowBody::Store(_)
+        | RowBody::Entry(_)
+        | RowBody::Revision(_)
+        | RowBody::ApiKey(_)
+        | RowBody::Universe(_)
+        | RowBody::Ordered(_)
+        | RowBody::Review => None,
+    }
+}
+
+/// The record under its key.
+pub(crate) fn encode(of: Bodied, key: &[u8], stamped: Stamped, body: &[u8]) -> Vec<u8> {
+    let mut record = Writer::record(24 + body.len());
+    record.u64(stamped.revision.counter);
+    record.u64(stamped.revision.tag);
+    record.i64(stamped.stamped_at.ticks());
+    record.raw(body);
+    seal(of.family(), key, record)
+}
+
+/// Reads the record under its key, all but its body.
+pub(crate) fn open<'a>(
+    of: Bodied,
+    key: &[u8],
+    record: &'a [u8],
+) -> Result<(Stamped, &'a [u8]), Damage> {
+    let mut reader = unseal(of.family(), key, record)?;
+    let revision = Revision { counter: reader.u64()?, tag: reader.u64()? };
+    let stamped_at = Timestamp::from_ticks(reader.i64()?);
+    Ok((Stamped { revision, stamped_at }, reader.rest()))
+}
+
+/// Reads the record under its key.
+pub(crate) fn decode(of: Bodied, key: &[u8], record: &[u8]) -> Result<(Stamped, RowBody), Damage> {
+    let (stamped, body) = open(of, key, record)?;
+    let body = match of {
+        Bodied::Record => RowBody::Record(record::decode(body, stamped.stamped_at)?),
+        Bodied::Ends => RowBody::Ends(record::decode_ends(body)?),
+        Bodied::Presence => RowBody::Presence(server::decode(body)?),
+        Bodied::Mail => RowBody::Mail(server::decode_mail(body)?),
+    };
+    Ok((stamped, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_back_and_every_cut_or_other_table_is_damage() {
+        let revision = Revision { counter: 7, tag: 8 };
+        let stamped = Stamped { revision, stamped_at: Timestamp::from_ticks(-9) };
+        for of in Bodied::ALL {
+            let record = encode(of, b"key", stamped, b"body");
+            assert_eq!(open(of, b"key", &record), Ok((stamped, &b"body"[..])));
+            assert_eq!(open(of, b"kez", &record), Err(Damage::Checksum));
+            for other in Bodied::ALL.into_iter().filter(|other| *other != of) {
+                assert_eq!(open(other, b"key", &record), Err(Damage::Checksum));
+            }
+            for size in 0..record.len() {
+                assert!(open(of, b"key", &record[..size]).is_err());
+                assert!(decode(of, b"key", &record[..size]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn any_body_under_a_right_checksum_is_a_row_or_damage() {
+        let mut rng = steadfast_core::Rng::seeded(4);
+        let revision = Revision { counter: 7, tag: 8 };
+        let stamped = Stamped { revision, stamped_at: Timestamp::from_ticks(-9) };
+        for _ in 0..2_000 {
+            let size = usize::try_from(rng.below(120)).unwrap();
+            let mut body = vec![0; size];
+            for byte in &mut body {
+                *byte = u8::try_from(rng.below(4)).unwrap();
+            }
+            for of in Bodied::ALL {
+                let _row = decode(of, b"key", &encode(of, b"key", stamped, &body));
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What rows of records, game servers and mail hold in the cases.
+
+use std::time::Duration;
+
+use steadfast_core::record::{
+    ADDRESS_SIZE_MAX, ENDS_MAX, End, Fence, How, Lease, LeaseMode, MailBody, MailKind,
+    PresenceBody, PresenceState, RECORD_FORMAT, RecordBody,
+};
+use steadfast_core::row::Birth;
+use steadfast_core::{OpeningId, RowBody, ServerId, SessionId, WriteId};
+
+use super::pick;
+
+const TIMEOUTS: [Duration; 4] =
+    [Duration::from_secs(10), Duration::ZERO, Duration::from_nanos(1), Duration::MAX];
+
+/// Both ends, one, and as many as are kept.
+const END_COUNTS: [usize; 4] = [1, 0, 2, ENDS_MAX];
+
+fn at<T: Clone>(items: &[T], number: u64) -> T {
+    pick(items, usize::try_from(number).unwrap_or(0) % items.len())
+}
+
+fn wide(number: u64) -> u128 {
+    u128::from(number) << 64 | u128::from(!number)
+}
+
+fn fence(tag: u64) -> Fence {
+    Fence { counter: tag.rotate_left(7), session: SessionId(wide(tag)) }
+}
+
+/// A record with a lease of any mode, without one, or of a format that nobody knows yet.
+pub(super) fn record(tag: u64, counter: usize, since: Birth) -> RowBody {
+    let mode = match tag % 5 {
+        0 => None,
+        1 => Some(LeaseMode::Presence),
+        2 => Some(LeaseMode::Timeout(pick(&TIMEOUTS, counter % TIMEOUTS.len()))),
+        3 => Some(LeaseMode::Unknown(200)),
+        _ => return RowBody::Record(unknown(RECORD_FORMAT + 6)),
+    };
+    let (server, session) = (ServerId(wide(tag)), SessionId(wide(tag ^ 1)));
+    RowBody::Record(RecordBody {
+        format: RECORD_FORMAT,
+        schema: u32::try_from(tag >> 32).unwrap_or(0),
+        lease: mode.map(|mode| Lease { server, session, mode, since }),
+        fence: fence(tag),
+        save_seq: tag.rotate_left(32),
+        write_id: WriteId(wide(tag ^ 2)),
+    })
+}
+
+/// A record of another format: all else of it is for whoever knows that.
+fn unknown(format: u16) -> RecordBody {
+    let fence = Fence { counter: 0, session: SessionId(0) };
+    RecordBody { format, schema: 0, lease: None, fence, save_seq: 0, write_id: WriteId(0) }
+}
+
+pub(super) fn ends(tag: u64) -> RowBody {
+    let end = |n: usize| {
+        let number = tag.wrapping_add(u64::try_from(n).unwrap_or(0));
+        let how = at(&How::ALL, number);
+        End { fence: fence(number), save_seq: !number, write_id: WriteId(wide(number)), how }
+    };
+    RowBody::Ends((0..at(&END_COUNTS, tag)).map(end).collect())
+}
+
+pub(super) fn presence(tag: u64) -> RowBody {
+    let address = match tag % 3 {
+        0 => String::new(),
+        1 => format!("\u{10ffff}\0 {tag}"),
+        _ => "x".repeat(ADDRESS_SIZE_MAX),
+    };
+    RowBody::Presence(PresenceBody {
+        state: at(&[PresenceState::Alive, PresenceState::Dead], tag),
+        seq: tag.rotate_left(9),
+        home: tag.is_multiple_of(5).then(|| OpeningId(wide(tag))),
+        address: address.into(),
+    })
+}
+
+pub(super) fn mail(tag: u64) -> RowBody {
+    let (waiter, kind) = (ServerId(wide(tag)), at(&MailKind::ALL, tag));
+    RowBody::Mail(MailBody { waiter, fence: fence(tag), kind })
+}
