@@ -239,7 +239,7 @@ impl GameServer {
             }
             (Owner::Session(handle), Err(error)) => {
                 self.calls.note_failure(now);
-                self.on_session_refused(now, handle, &error, out);
+                self.on_session_failure(now, handle, Some(error.to_string().into()), out);
             }
             (Owner::Orphan(entry), answer) => self.on_orphan(now, &entry, answer, out),
             (Owner::Nobody | Owner::Mail, _) => {}

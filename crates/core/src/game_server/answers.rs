@@ -7,7 +7,6 @@ use crate::game_server::{Effects, GameServer, SessionHandle, store_error, tell};
 use crate::id::WriteId;
 use crate::outcome::Outcome;
 use crate::planted::Flaw;
-use crate::platform::PlatformError;
 use crate::record::{
     How, LeaseMode, RecordBase, RecordCommand, RecordOutcome, RecordRefusal, RecordView,
 };
@@ -43,24 +42,14 @@ impl GameServer {
                 self.on_session_view(now, sent_at, handle, &view, out);
             }
             Outcome::Refused(refusal) => {
-                self.on_session_refused(now, handle, &store_error(refusal), out);
+                let reason = store_error(refusal).to_string().into();
+                self.on_session_failure(now, handle, Some(reason), out);
             }
         }
     }
 
-    /// The store wrote nothing of the copy that it answers. The network may have made others of it,
-    /// so that the write stays unsettled.
-    pub(super) fn on_session_refused(
-        &mut self,
-        now: Monotonic,
-        handle: SessionHandle,
-        error: &PlatformError,
-        out: &mut Effects,
-    ) {
-        self.on_session_failure(now, handle, Some(error.to_string().into()), out);
-    }
-
-    /// No answer came, or none that helps. Tried again later.
+    /// No answer came, or none that helps. Tried again later. What the store says that it did not
+    /// write stays unsettled too: the network may have made another copy of it.
     pub(super) fn on_session_failure(
         &mut self,
         now: Monotonic,
@@ -191,10 +180,9 @@ impl GameServer {
         let Some(session) = self.table.get_mut(handle) else { return };
         session.must_look = false;
         match session.settle(view) {
-            Settled::Committed(index) => match view.base() {
-                Some(base) => self.on_session_committed(now, sent_at, handle, index, base, out),
-                None => self.look_and_step(now, handle, out),
-            },
+            Settled::Committed(index) => {
+                self.on_session_committed(now, sent_at, handle, index, whole(view), out);
+            }
             Settled::Base => {
                 // What was read before the server was live again says nothing of the time between.
                 session.is_compared |= is_live && sent_at >= self.live_since;
@@ -203,24 +191,22 @@ impl GameServer {
                 self.resume(now, handle, out);
                 self.step_session(now, handle, out);
             }
-            Settled::WentBack => match (view.base(), &view.record) {
-                (Some(base), Some(record)) => {
-                    session.base = base;
-                    session.body = record.body.clone();
-                    session.unsettled.clear();
-                    // Memory holds everything, and the store does not: all of it is saved again.
-                    session.change_count += 1;
-                    session.stored = 0;
-                    session.autosave_at = Some(now);
-                    let entry = session.entry.clone();
-                    if session.must_move_fence() && session.state == SessionState::Active {
-                        self.set_state(handle, SessionState::Suspended, out);
-                    }
-                    tell(handle, &entry, SessionEvent::WentBack, out);
-                    self.step_session(now, handle, out);
+            Settled::WentBack => {
+                let record = view.record.as_ref().expect("a store that went back has a record");
+                session.base = whole(view);
+                session.body = record.body.clone();
+                session.unsettled.clear();
+                // Memory holds everything, and the store does not: all of it is saved again.
+                session.change_count += 1;
+                session.stored = 0;
+                session.autosave_at = Some(now);
+                let entry = session.entry.clone();
+                if session.must_move_fence() && session.state == SessionState::Active {
+                    self.set_state(handle, SessionState::Suspended, out);
                 }
-                (_, _) => self.look_and_step(now, handle, out),
-            },
+                tell(handle, &entry, SessionEvent::WentBack, out);
+                self.step_session(now, handle, out);
+            }
             Settled::Deleted => self.lose(handle, LossReason::Deleted, None, out),
             Settled::Ended { how, committed } => {
                 let reason = match how {
@@ -241,9 +227,9 @@ impl GameServer {
             }
         }
     }
+}
 
-    fn look_and_step(&mut self, now: Monotonic, handle: SessionHandle, out: &mut Effects) {
-        self.look(handle);
-        self.step_session(now, handle, out);
-    }
+/// What the next write is planned on. A refusal brings all of the record, and a session asks for all.
+fn whole(view: &RecordView) -> RecordBase {
+    view.base().expect("the record of a session is read with its data")
 }

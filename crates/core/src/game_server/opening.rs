@@ -340,8 +340,8 @@ fn held(view: &RecordView, lease: &Lease) -> OpenError {
     OpenError::LockTimeout { entry: view.entry.clone(), server: lease.server, address, since }
 }
 
-/// Whether an opening of a record is under way.
 impl GameServer {
+    /// Whether an opening of a record is under way.
     pub(super) fn is_opening(&self, entry: &EntryId) -> bool {
         self.opening_of.contains_key(entry)
     }
