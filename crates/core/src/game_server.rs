@@ -331,8 +331,8 @@ impl GameServer {
         self.closing.is_some() || self.is_stopped || self.presence.stage() == Stage::Over
     }
 
-    fn set_timer(&mut self, timer: Timer, at: Monotonic) {
-        self.clear_timer(timer);
+    /// Wakes an opening or a session at this time and at no other, or not at all.
+    fn set_timer(&mut self, timer: Timer, at: Option<Monotonic>) {
         let place = match timer {
             Timer::Opening(ticket) => self.openings.get_mut(&ticket).map(|it| &mut it.timer),
             Timer::Session(slot) => {
@@ -340,21 +340,13 @@ impl GameServer {
                 handle.and_then(|it| self.table.get_mut(it)).map(|it| &mut it.timer)
             }
         };
-        if let Some(place) = place {
-            *place = Some(at);
-            self.timers.insert((at, timer));
+        let Some(place) = place else { return };
+        let before = std::mem::replace(place, at);
+        // Most edits leave the time as it is.
+        if before != at {
+            self.drop_timer(timer, before);
+            self.timers.extend(at.map(|at| (at, timer)));
         }
-    }
-
-    fn clear_timer(&mut self, timer: Timer) {
-        let set = match timer {
-            Timer::Opening(ticket) => self.openings.get_mut(&ticket).and_then(|it| it.timer.take()),
-            Timer::Session(slot) => {
-                let handle = self.table.at(slot);
-                handle.and_then(|it| self.table.get_mut(it)).and_then(|it| it.timer.take())
-            }
-        };
-        self.drop_timer(timer, set);
     }
 
     fn drop_timer(&mut self, timer: Timer, at: Option<Monotonic>) {

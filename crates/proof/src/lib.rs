@@ -27,6 +27,7 @@ pub mod data;
 pub mod exhaustive;
 pub mod hand_off;
 pub mod platform;
+mod refusals;
 pub mod sessions;
 mod small;
 

@@ -128,7 +128,7 @@ impl GameServer {
                 wake
             }
         };
-        self.set_timer(Timer::Opening(ticket), wake);
+        self.set_timer(Timer::Opening(ticket), Some(wake));
     }
 
     /// Sends what an opening needs next: its grant again, or a look at the record.

@@ -61,7 +61,7 @@ impl GameServer {
             if session.autosave_at.is_none_or(|at| at > due) {
                 session.autosave_at = Some(due);
             }
-            let wake = session.next_wake(now).unwrap_or(due);
+            let wake = session.next_wake(now);
             self.set_timer(Timer::Session(handle.slot), wake);
         }
         Ok(result)
@@ -212,12 +212,8 @@ impl GameServer {
             session.is_held_back = true;
             self.held_back.push_back(handle);
         }
-        if let Some(session) = self.table.get(handle) {
-            match session.next_wake(now) {
-                Some(wake) => self.set_timer(Timer::Session(handle.slot), wake),
-                None => self.clear_timer(Timer::Session(handle.slot)),
-            }
-        }
+        let wake = self.table.get(handle).and_then(|session| session.next_wake(now));
+        self.set_timer(Timer::Session(handle.slot), wake);
     }
 
     fn out_for(&mut self, handle: SessionHandle, id: crate::game_server::CommandId) {

@@ -16,14 +16,15 @@ use std::time::Duration;
 
 use steadfast_core::row::{ReadReply, ReadResult, ScanResult};
 use steadfast_core::{
-    Batch, CommitOutcome, Committed, EntryId, Found, Outcome, ReadError, Refusal, Rng, Row,
-    RowBody, RowKey, RowRange, Timestamp, Write,
+    Batch, CommitOutcome, Committed, EntryId, Found, Outcome, Refusal, Rng, Row, RowBody, RowKey,
+    RowRange, Timestamp, Write,
 };
 use steadfast_storage::Rows;
 
 use crate::bank::Bug;
 use crate::platform::sites::{STORE_COMMIT, STORE_FLUSH, STORE_READ};
 use crate::platform::{Context, Event};
+use crate::refusals::{exhausted, unavailable, unreadable};
 
 /// Whose batch it is.
 #[derive(Clone, Copy, Debug)]
@@ -409,18 +410,6 @@ impl Store {
     pub(super) fn replace_rows(&mut self, rows: Rows) {
         self.rows = rows;
     }
-}
-
-fn unreadable() -> ReadError {
-    ReadError::Unavailable { reason: "an input-output error".into() }
-}
-
-fn unavailable() -> Refusal {
-    Refusal::Unavailable { reason: "the store is out of reach".into() }
-}
-
-fn exhausted(reason: &'static str) -> Refusal {
-    Refusal::Exhausted { reason: reason.into() }
 }
 
 /// The planted bugs that need more than a line.

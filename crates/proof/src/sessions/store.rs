@@ -20,10 +20,10 @@ use steadfast_core::record::{
     PresenceState, RecordAnswer, RecordCommand, RecordMachine, RecordReply, RecordRequest,
     RecordWrite, StoreFacts,
 };
-use steadfast_core::row::{ReadError, ReadReply, ReadResult, ScanResult};
+use steadfast_core::row::{ReadReply, ReadResult, ScanResult};
 use steadfast_core::{
-    Batch, CommitOutcome, Condition, Found, Monotonic, Now, OpeningId, Outcome, Refusal, Rng,
-    RowBody, RowKey, RowRange, Timestamp, Write,
+    Batch, CommitOutcome, Condition, Found, Monotonic, Now, OpeningId, Outcome, Rng, RowBody,
+    RowKey, RowRange, Timestamp, Write,
 };
 use steadfast_sim::{NodeClock, Streams};
 use steadfast_storage::Rows;
@@ -35,6 +35,7 @@ use super::sites::{STORE_COMMIT, STORE_READ};
 use super::witness::{Author, Witness};
 use super::{Context, Event};
 use crate::bank::Bug;
+use crate::refusals::{exhausted, unavailable, unreadable};
 
 /// Least and most milliseconds until a store that crashed opens again.
 const RESTART: std::ops::Range<u64> = 100..3_000;
@@ -435,16 +436,4 @@ fn is_renewal(batch: &Batch) -> bool {
 fn is_death(batch: &Batch) -> bool {
     matches!(batch.writes.as_slice(), [Write::Put { body: RowBody::Presence(body), .. }]
         if body.state == PresenceState::Dead)
-}
-
-fn unreadable() -> ReadError {
-    ReadError::Unavailable { reason: "an input-output error".into() }
-}
-
-fn unavailable() -> Refusal {
-    Refusal::Unavailable { reason: "the store is out of reach".into() }
-}
-
-fn exhausted(reason: &'static str) -> Refusal {
-    Refusal::Exhausted { reason: reason.into() }
 }

@@ -11,7 +11,7 @@
 //! game server, so the index is asked too. Lost ends are forgotten ends, and mail is a hint: neither
 //! has a witness.
 
-use steadfast_core::{Revision, RowBody, Timestamp};
+use steadfast_core::RowBody;
 
 use super::index::Kind;
 use super::stamped::Stamped;
@@ -74,10 +74,8 @@ pub(crate) fn encode_body(body: &RowBody) -> Option<Vec<u8>> {
 
 /// The record under its key.
 pub(crate) fn encode(of: Bodied, key: &[u8], stamped: Stamped, body: &[u8]) -> Vec<u8> {
-    let mut record = Writer::record(24 + body.len());
-    record.u64(stamped.revision.counter);
-    record.u64(stamped.revision.tag);
-    record.i64(stamped.stamped_at.ticks());
+    let mut record = Writer::record(Stamped::SIZE + body.len());
+    stamped.write(&mut record);
     record.raw(body);
     seal(of.family(), key, record)
 }
@@ -89,9 +87,8 @@ pub(crate) fn open<'a>(
     record: &'a [u8],
 ) -> Result<(Stamped, &'a [u8]), Damage> {
     let mut reader = unseal(of.family(), key, record)?;
-    let revision = Revision { counter: reader.u64()?, tag: reader.u64()? };
-    let stamped_at = Timestamp::from_ticks(reader.i64()?);
-    Ok((Stamped { revision, stamped_at }, reader.rest()))
+    let stamped = Stamped::read(&mut reader)?;
+    Ok((stamped, reader.rest()))
 }
 
 /// Reads the record under its key.
@@ -108,6 +105,8 @@ pub(crate) fn decode(of: Bodied, key: &[u8], record: &[u8]) -> Result<(Stamped, 
 
 #[cfg(test)]
 mod tests {
+    use steadfast_core::{Revision, Timestamp};
+
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use steadfast_core::{Revision, Timestamp};
 
-use crate::bytes::{Damage, Family, Writer, seal, unseal};
+use crate::bytes::{Damage, Family, Reader, Writer, seal, unseal};
 
 /// What such a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,20 +16,33 @@ pub(crate) struct Stamped {
 impl Stamped {
     /// The record under its key.
     pub(crate) fn encode(&self, family: Family, key: &[u8]) -> Vec<u8> {
-        let mut record = Writer::record(24);
-        record.u64(self.revision.counter);
-        record.u64(self.revision.tag);
-        record.i64(self.stamped_at.ticks());
+        let mut record = Writer::record(Self::SIZE);
+        self.write(&mut record);
         seal(family, key, record)
     }
 
     /// Reads the record under its key.
     pub(crate) fn decode(family: Family, key: &[u8], record: &[u8]) -> Result<Self, Damage> {
         let mut reader = unseal(family, key, record)?;
-        let revision = Revision { counter: reader.u64()?, tag: reader.u64()? };
-        let stamped_at = Timestamp::from_ticks(reader.i64()?);
+        let stamped = Self::read(&mut reader)?;
         reader.end()?;
-        Ok(Self { revision, stamped_at })
+        Ok(stamped)
+    }
+
+    /// Bytes that it takes at the start of a longer record.
+    pub(crate) const SIZE: usize = 24;
+
+    /// Writes it at the start of a longer record.
+    pub(crate) fn write(self, record: &mut Writer) {
+        record.u64(self.revision.counter);
+        record.u64(self.revision.tag);
+        record.i64(self.stamped_at.ticks());
+    }
+
+    /// Reads it at the start of a longer record.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Damage> {
+        let revision = Revision { counter: reader.u64()?, tag: reader.u64()? };
+        Ok(Self { revision, stamped_at: Timestamp::from_ticks(reader.i64()?) })
     }
 }
 
