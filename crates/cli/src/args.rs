@@ -1,6 +1,7 @@
 //! The command line: noun, then verb.
 
 mod entry;
+mod operators;
 mod ordered;
 mod store;
 mod transfer;
@@ -19,6 +20,12 @@ use steadfast_proxy::{HostName, Target as ProxyTarget};
 pub(crate) use self::entry::{
     CURRENT, Entry, EntryDiff, EntryGet, EntryIncrement, EntryList, EntryPlace, EntryRemove,
     EntryRestore, EntryRevisions, EntrySet,
+};
+pub(crate) use self::operators::{
+    Changing, DeadLetter, DeadLetterList, Limit, Log, LogList, Mandate, Operation, OperationEnd,
+    OperationKind, OperationList, OperationQueue, Record, RecordDelete, RecordDiff, RecordEdit,
+    RecordExport, RecordHistory, RecordRestore, Repair, RepairLease, Requeue, Session, SessionList,
+    Status,
 };
 pub(crate) use self::ordered::{
     BoardPlace, Ordered, OrderedAround, OrderedChange, OrderedEntry, OrderedRank, OrderedRemove,
@@ -48,6 +55,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve a data directory over HTTP until SIGTERM or SIGINT.
     Serve(Serve),
+    /// Show and check the configuration of `serve`.
+    #[command(subcommand)]
+    Config(Config),
     /// Pose as the live service for clients that cannot be given another address, until SIGTERM
     /// or SIGINT. Prints the variables that send them here.
     Proxy(Proxy),
@@ -63,6 +73,26 @@ pub(crate) enum Command {
     /// Read and write boards: ordered data stores, which hold one whole number per key.
     #[command(subcommand)]
     Ordered(Ordered),
+    /// Look at players' records, edit, restore and delete them.
+    #[command(subcommand)]
+    Record(Record),
+    /// Show which game servers hold which records.
+    #[command(subcommand)]
+    Session(Session),
+    /// Queue, list and end operations on records.
+    #[command(subcommand)]
+    Operation(Operation),
+    /// List operations that failed for good, and queue them again.
+    #[command(subcommand, name = "deadletter")]
+    DeadLetter(DeadLetter),
+    /// Repair what records have beside their data.
+    #[command(subcommand)]
+    Repair(Repair),
+    /// Show what operators did.
+    #[command(subcommand)]
+    Log(Log),
+    /// Show on one page how the store and its game servers are.
+    Status(Status),
     /// Write the entries of a universe to one compressed file with a checksum.
     Export(Export),
     /// Write the entries of an exported file to a data directory or a server.
@@ -85,23 +115,28 @@ pub(crate) enum Command {
     Salvage(Salvage),
 }
 
-/// `serve`.
+/// `serve`. What is not given is taken from the file, else it is the default.
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// The data directory. It is made if there is none.
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    pub(crate) data: PathBuf,
-    /// The address to listen on. Port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
-    pub(crate) listen: SocketAddr,
+    /// A file with settings. What is said here comes before it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The data directory. It is made if there is none. [default: data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The address to listen on. Port 0 takes a free one. [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
     /// An existing directory below which administrators may have backups made.
     #[arg(long, value_name = "DIR")]
     pub(crate) backups: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) profile: Profile,
+    /// The limits of requests. [default: native]
+    #[arg(long, value_enum, value_name = "PROFILE")]
+    pub(crate) limits: Option<Profile>,
     /// Players in an experience at a time: with `--limits roblox`, some budgets grow with them.
-    #[arg(long, value_name = "PLAYERS", default_value_t = 0)]
-    pub(crate) ccu: u64,
+    /// [default: 0]
+    #[arg(long, value_name = "PLAYERS")]
+    pub(crate) ccu: Option<u64>,
     #[command(flatten)]
     pub(crate) kept: Kept,
 }
@@ -131,6 +166,23 @@ impl Kept {
     }
 }
 
+/// `config`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Config {
+    /// Show what `serve` would run with, given the same flags, and where each value comes from.
+    Show(Serve),
+    /// Check a file of `serve --config`, and name everything that is wrong with it.
+    Check(ConfigCheck),
+}
+
+/// `config check`.
+#[derive(Args, Debug)]
+pub(crate) struct ConfigCheck {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
 /// `proxy`.
 #[derive(Args, Debug)]
 pub(crate) struct Proxy {
@@ -150,37 +202,39 @@ pub(crate) struct Proxy {
 }
 
 /// The limits of requests.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Profile {
-    /// The limits of requests.
-    #[arg(long, value_enum, default_value = "native", value_name = "PROFILE")]
-    limits: LimitsName,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// Our own.
+    #[default]
+    Native,
+    /// Those of the live service.
+    Roblox,
 }
 
 impl Profile {
     /// The limits of the profile.
     pub(crate) fn limits(self) -> Limits {
-        match self.limits {
-            LimitsName::Native => Limits::native(),
-            LimitsName::Roblox => Limits::roblox(),
+        match self {
+            Self::Native => Limits::native(),
+            Self::Roblox => Limits::roblox(),
         }
     }
 
     /// What data stores do under it where the live service leaves it open.
     pub(crate) fn settings(self) -> Settings {
-        match self.limits {
-            LimitsName::Native => Settings::native(),
-            LimitsName::Roblox => Settings::roblox(),
+        match self {
+            Self::Native => Settings::native(),
+            Self::Roblox => Settings::roblox(),
         }
     }
-}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LimitsName {
-    /// Our own.
-    Native,
-    /// Those of the live service.
-    Roblox,
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Roblox => "roblox",
+        }
+    }
 }
 
 /// Where the data is: in a directory, or behind a server.

@@ -99,7 +99,7 @@ async fn run_remove(remove: EntryRemove, printer: Printer) -> Result<()> {
     printer.one(&Removal::new(&name, None, true))
 }
 
-fn name_of(place: &EntryPlace) -> EntryName {
+pub(crate) fn name_of(place: &EntryPlace) -> EntryName {
     EntryName {
         universe: place.universe,
         store: place.store.clone(),

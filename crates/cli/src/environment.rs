@@ -34,8 +34,36 @@ pub(crate) const LOG: Variable = Variable {
 pub(crate) const NO_COLOR: Variable =
     Variable { name: "NO_COLOR", purpose: "no colour, if it is set to anything" };
 
+/// The editor of people who want a screen.
+const VISUAL: Variable =
+    Variable { name: "VISUAL", purpose: "`record edit`: the editor, before `EDITOR`" };
+
+/// The editor.
+const EDITOR: Variable = Variable { name: "EDITOR", purpose: "`record edit`: the editor" };
+
+/// What the system calls whoever is logged in.
+const USER: Variable =
+    Variable { name: "USER", purpose: "the operator, where `--operator` is not given" };
+
 /// All of them, in the order in which they are documented.
-pub(crate) const ALL: [&Variable; 4] = [&API_KEY, &ADMIN_KEY, &LOG, &NO_COLOR];
+pub(crate) const ALL: [&Variable; 7] =
+    [&API_KEY, &ADMIN_KEY, &LOG, &NO_COLOR, &VISUAL, &EDITOR, &USER];
+
+/// The editor that people want.
+///
+/// # Errors
+/// It is not text.
+pub(crate) fn editor() -> Result<Option<String>> {
+    Ok(read(&VISUAL)?.or(read(&EDITOR)?))
+}
+
+/// The name of the user of this machine.
+///
+/// # Errors
+/// It is not text.
+pub(crate) fn user() -> Result<Option<String>> {
+    read(&USER)
+}
 
 /// The list, for `--help`.
 pub(crate) fn documentation() -> String {
@@ -78,6 +106,9 @@ mod tests {
           STEADFAST_ADMIN_KEY  `serve`: the administrator's key, instead of one that is made and printed
           STEADFAST_LOG        `serve`, `proxy`: what is logged, such as `warn` or `info,steadfast_server=debug`
           NO_COLOR             no colour, if it is set to anything
+          VISUAL               `record edit`: the editor, before `EDITOR`
+          EDITOR               `record edit`: the editor
+          USER                 the operator, where `--operator` is not given
         ");
     }
 }

@@ -88,24 +88,13 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The exit code of a kind. 0 is done; 2 is also what wrong usage exits with.
-pub(crate) const fn exit_code(kind: ErrorKind) -> u8 {
-    match kind {
-        ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Fenced => 1,
-        ErrorKind::Invalid => 2,
-        ErrorKind::Exhausted | ErrorKind::Unavailable => 3,
-        ErrorKind::OutcomeUnknown => 4,
-        ErrorKind::Corrupt | ErrorKind::Internal => 5,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_kind_has_its_exit_code() {
-        let codes = ErrorKind::ALL.map(|kind| format!("{kind} {}", exit_code(kind)));
+        let codes = ErrorKind::ALL.map(|kind| format!("{kind} {}", kind.exit_code()));
         insta::assert_snapshot!(codes.join("\n"), @r"
         invalid 2
         denied 1

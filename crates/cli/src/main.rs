@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod config;
 mod consent;
 mod copy;
 mod difference;
@@ -17,6 +18,7 @@ mod environment;
 mod failure;
 mod inspect;
 mod key;
+mod operators;
 mod ordered;
 mod paging;
 mod printer;
@@ -33,7 +35,7 @@ use clap::Parser;
 use steadfast_core::ErrorKind;
 
 use crate::args::{Cli, Command};
-use crate::failure::{Failure, Result, exit_code};
+use crate::failure::{Failure, Result};
 use crate::printer::Printer;
 
 fn main() -> ExitCode {
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             printer::failure(&failure);
-            ExitCode::from(exit_code(failure.kind()))
+            ExitCode::from(failure.kind().exit_code())
         }
     }
 }
@@ -54,6 +56,7 @@ fn run(cli: Cli) -> Result<()> {
             let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
             runtime.block_on(serve::run(serve))
         }
+        Command::Config(config) => config::run(&config, printer),
         Command::Proxy(proxy) => {
             let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
             runtime.block_on(proxy::run(proxy, printer))
@@ -62,6 +65,19 @@ fn run(cli: Cli) -> Result<()> {
         Command::Entry(entry) => small_runtime()?.block_on(entry::run(entry, printer)),
         Command::Store(store) => small_runtime()?.block_on(store::run(store, printer)),
         Command::Ordered(ordered) => small_runtime()?.block_on(ordered::run(ordered, printer)),
+        Command::Record(record) => small_runtime()?.block_on(operators::record(record, printer)),
+        Command::Session(session) => {
+            small_runtime()?.block_on(operators::session(session, printer))
+        }
+        Command::Operation(operation) => {
+            small_runtime()?.block_on(operators::operation(operation, printer))
+        }
+        Command::DeadLetter(letter) => {
+            small_runtime()?.block_on(operators::dead_letter(letter, printer))
+        }
+        Command::Repair(repair) => small_runtime()?.block_on(operators::repair(repair, printer)),
+        Command::Log(log) => small_runtime()?.block_on(operators::log(log, printer)),
+        Command::Status(status) => small_runtime()?.block_on(operators::status(&status, printer)),
         Command::Export(export) => small_runtime()?.block_on(transfer::export(export, printer)),
         Command::Import(import) => small_runtime()?.block_on(transfer::import(import, printer)),
         Command::Seed(seed) => small_runtime()?.block_on(transfer::seed(seed, printer)),

@@ -97,6 +97,17 @@ impl Printer {
     }
 }
 
+/// The longest JSON that a cell of a table shows, in characters.
+const CELL_LENGTH_MAX: usize = 60;
+
+/// A text that fits a cell of a table.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(CELL_LENGTH_MAX) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// Prints a line to stdout and flushes it.
 ///
 /// # Errors
@@ -126,12 +137,17 @@ pub(crate) fn note(text: &str) {
     to_stderr(&format!("{text}\n"));
 }
 
+/// Whether there is somebody to ask.
+pub(crate) fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Asks a question and returns the answer; none if there is no terminal to ask on.
 ///
 /// # Errors
 /// Stdin cannot be read.
 pub(crate) fn ask(question: &str) -> Result<Option<String>> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !has_terminal() {
         return Ok(None);
     }
     to_stderr(question);
@@ -201,5 +217,18 @@ impl Style {
 
     fn paint(self, code: &str, text: &str) -> String {
         if self.is_coloured { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_at_a_character() {
+        let text = |length: usize| "\u{20ac}".repeat(length);
+        assert_eq!(shortened(&text(60)).chars().count(), 60);
+        assert!(!shortened(&text(60)).ends_with("..."));
+        assert!(shortened(&text(61)).ends_with("\u{20ac}..."));
     }
 }

@@ -7,9 +7,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use steadfast::{Options, Steadfast};
+use steadfast::Steadfast;
 use steadfast_core::ErrorKind;
-use steadfast_server::config::Budgets;
 use steadfast_server::{BoundServer, Config, Server, ServerError, metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
@@ -17,6 +16,7 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Serve;
+use crate::config::{self, Effective};
 use crate::environment;
 use crate::failure::{Failure, Result};
 use crate::printer::{self, Style};
@@ -25,7 +25,7 @@ use crate::target::open_failure;
 /// How often the store is asked whether it still serves.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
 /// What is logged unless it was asked for something else.
-const LOG_DEFAULT: &str = "info";
+pub(crate) const LOG_DEFAULT: &str = "info";
 
 /// Serves until SIGTERM or SIGINT, or until the store stops by itself.
 ///
@@ -33,29 +33,14 @@ const LOG_DEFAULT: &str = "info";
 /// The server does not start, or the store stopped.
 pub(crate) async fn run(serve: Serve) -> Result<()> {
     start_log()?;
-    let limits = serve.profile.limits();
-    if serve.ccu > 0 && limits.rates.is_none() {
-        let message = "`--ccu` says nothing to limits that count no requests";
-        return Err(Failure::new(ErrorKind::Invalid, message).hint("add `--limits roblox`"));
-    }
+    let Effective { data, server: config, options, .. } = config::load(&serve)?;
     // From here on a signal waits to be seen, instead of ending the process in the middle.
     let signals = Signals::new()?;
     let preset = environment::read(&environment::ADMIN_KEY)?;
     let recorder = metrics::prometheus().map_err(internal)?.install_recorder().map_err(internal)?;
-    let mut settings = serve.profile.settings();
-    settings.history = serve.kept.history().unwrap_or(settings.history);
-    let options = Options { limits, settings, ..Options::default() };
-    let db = Steadfast::open_with(&serve.data, options)
-        .map_err(|error| open_failure(&serve.data, error))?;
-    let budgets = Budgets { ccu: serve.ccu, ..Budgets::default() };
-    let config = Config {
-        listen: serve.listen,
-        budgets,
-        backups: serve.backups,
-        metrics: Some(recorder),
-        ..Config::default()
-    };
-    let server = match start(config, &db, preset.as_deref(), &serve.data).await {
+    let db = Steadfast::open_with(&data, options).map_err(|error| open_failure(&data, error))?;
+    let config = Config { metrics: Some(recorder), ..config };
+    let server = match start(config, &db, preset.as_deref(), &data).await {
         Ok(server) => server,
         Err(failure) => {
             // The first failure is the one to tell.
@@ -65,7 +50,7 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     };
     let ended = server.run(stop_requested(signals, db)).await;
     ended.map_err(|error| {
-        let look = format!("look at it with `doctor {}`", serve.data.display());
+        let look = format!("look at it with `doctor {}`", data.display());
         server_failure(error).hint(format!("what was acknowledged is durable; {look}"))
     })
 }

@@ -15,6 +15,7 @@ mod boards;
 mod directory;
 mod listings;
 mod model;
+mod operators;
 mod remote;
 mod status;
 mod stores;
@@ -26,6 +27,7 @@ pub(crate) use model::{
     NewKey, NewState, OrderedName, Page, Restoring, RevisionInfo, RevisionQuery, Standee, Standing,
     State, StoreInfo, StoreQuery, StoreRef, When, Written,
 };
+pub(crate) use operators::{HistoryPart, ListPart, Status};
 pub(crate) use users::{text_of_user, user_as_json};
 
 /// Where the data is.

@@ -80,13 +80,13 @@ pub enum BatchError {
     #[error("the batch names {key} twice")]
     Twice {
         /// The row named twice.
-        key: RowKey,
+        key: Box<RowKey>,
     },
     /// The body is that of another family of rows.
     #[error("the batch writes the body of another family to {key}")]
     WrongFamily {
         /// The row.
-        key: RowKey,
+        key: Box<RowKey>,
     },
     /// Its values are too large together.
     #[error("the values of the batch have {actual} bytes, the limit is {limit}")]
@@ -111,17 +111,17 @@ impl Batch {
         }
         let mut seen = BTreeSet::new();
         if let Some((key, _)) = self.conditions.iter().find(|(key, _)| !seen.insert(key)) {
-            return Err(BatchError::Twice { key: key.clone() });
+            return Err(BatchError::Twice { key: Box::new(key.clone()) });
         }
         seen.clear();
         let (mut sizes, mut counted) = (Vec::new(), Vec::new());
         for write in &self.writes {
             if !seen.insert(write.key()) {
-                return Err(BatchError::Twice { key: write.key().clone() });
+                return Err(BatchError::Twice { key: Box::new(write.key().clone()) });
             }
             let Write::Put { key, body, .. } = write else { continue };
             if !body.belongs_to(key) {
-                return Err(BatchError::WrongFamily { key: key.clone() });
+                return Err(BatchError::WrongFamily { key: Box::new(key.clone()) });
             }
             let content = body.as_entry().and_then(|entry| entry.content.as_ref());
             if let Some(content) = content

@@ -17,6 +17,8 @@ mod count;
 mod draft;
 mod error;
 mod locate;
+mod portions;
+mod rules;
 mod template;
 mod tree;
 mod typed;
@@ -25,15 +27,18 @@ use std::any::Any;
 use std::fmt;
 
 pub use crate::value::{InvalidData, Problem};
-pub use change::Changes;
-pub use draft::{Draft, Insert};
+pub use change::{Change, Changes, diff};
+pub use draft::{Draft, Insert, edit_copy};
 pub use error::{Cancel, EditError};
+pub(crate) use portions::Portions;
+pub use rules::Rules;
 pub use template::reconcile;
 pub use tree::Tree;
-pub use typed::{TYPED_DEPTH_MAX, Typed};
+pub use typed::{TYPED_DEPTH_MAX, Typed, TypedCheck};
 
 use crate::json::JsonText;
 use crate::limits::Limits;
+use crate::value::Value;
 
 /// What a session holds.
 pub trait Document: fmt::Debug + Send + 'static {
@@ -46,6 +51,31 @@ pub trait Document: fmt::Debug + Send + 'static {
 
     /// Lets go of what can be made again. For a document that was not edited for a while.
     fn rest(&mut self);
+
+    /// Edits it by path, whatever it is: all of the edit, or nothing. Answers what changed in the
+    /// end.
+    ///
+    /// # Errors
+    /// What the edit returns, or [`EditError::Invalid`]: the document cannot hold the result.
+    /// Nothing is changed then, nor when the edit panics.
+    fn edit_value(
+        &mut self,
+        edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
+    ) -> Result<Changes, EditError>;
+
+    /// What it holds now, as a value that remains as it is.
+    fn snapshot_value(&self) -> Value;
+
+    /// Has it hold a value that lies between two that edits accepted: neither the limits nor the
+    /// game's own rules are asked, since what was given to a player cannot be refused any more. What
+    /// `serde` skips begins anew.
+    ///
+    /// # Errors
+    /// [`EditError::Invalid`]: a type cannot hold it. Nothing is changed then.
+    fn put_value(&mut self, value: Value) -> Result<(), EditError>;
+
+    /// A draft of what it holds now, within its limits, that changes nothing by itself.
+    fn draft(&self) -> Draft;
 
     /// The document as what it is.
     fn as_any(&self) -> &dyn Any;
@@ -70,9 +100,18 @@ impl DocumentLimits {
     /// What stored values may be nested.
     pub const DEPTH_MAX: usize = Limits::native().value_depth_max;
 
-    fn check_size(self, actual: usize) -> Result<(), Problem> {
+    pub(crate) fn check_size(self, actual: usize) -> Result<(), Problem> {
         let limit = self.size_max;
         if actual > limit { Err(Problem::TooLarge { actual, limit }) } else { Ok(()) }
+    }
+}
+
+impl DocumentLimits {
+    /// The value of a text. Only the depth counts.
+    pub(crate) fn read(self, text: &JsonText) -> Result<Value, InvalidData> {
+        let limits = Limits { value_depth_max: self.depth_max, ..Limits::native() };
+        Value::read(text.as_str(), &limits)
+            .map_err(|(error, path)| InvalidData { path, problem: Problem::NotValue(error) })
     }
 }
 

@@ -58,6 +58,31 @@ impl ErrorKind {
         }
     }
 
+    /// The HTTP status on routes of our own.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Invalid => 400,
+            Self::Denied => 403,
+            Self::NotFound => 404,
+            Self::Conflict | Self::Fenced => 409,
+            Self::Exhausted => 429,
+            Self::Unavailable => 502,
+            Self::OutcomeUnknown => 504,
+            Self::Corrupt | Self::Internal => 500,
+        }
+    }
+
+    /// The exit code of a program that ends with it. 0 is done; 2 is also that of wrong usage.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Denied | Self::NotFound | Self::Conflict | Self::Fenced => 1,
+            Self::Invalid => 2,
+            Self::Exhausted | Self::Unavailable => 3,
+            Self::OutcomeUnknown => 4,
+            Self::Corrupt | Self::Internal => 5,
+        }
+    }
+
     /// Whether the same request may succeed later without a change.
     pub const fn retry_can_help(self) -> bool {
         matches!(self, Self::Exhausted | Self::Unavailable | Self::OutcomeUnknown)

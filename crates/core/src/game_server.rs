@@ -20,21 +20,24 @@ mod answers;
 mod api;
 mod calls;
 mod close;
+mod joint;
 mod liveness;
 mod mail;
 mod opening;
+mod operations;
 mod table;
 mod work;
 
 pub use api::{
-    CommandId, EditRefused, Effects, Event, Hint, HintKind, OpenRequest, Outgoing, Parse, Priority,
-    ServerEvent, ServerOptions, SessionHandle, Ticket,
+    Claim, CommandId, EditRefused, Effects, Event, Hint, HintKind, OpenRequest, Outgoing, Parse,
+    Priority, QueueRequest, ServerEvent, ServerOptions, SessionHandle, Ticket,
 };
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::id::{EntryId, ServerId, WriteId};
+use crate::id::{EntryId, OperationId, ServerId, WriteId};
+use crate::operation::OperationSettings;
 use crate::planted::Flaws;
 use crate::platform::PlatformError;
 use crate::presence::{Presence, Stage};
@@ -44,7 +47,9 @@ use crate::session::{SessionEvent, SessionSettings, SettingsError};
 use crate::time::{Monotonic, Now};
 use calls::{Call, Calls, Owner};
 use close::Closing;
+use joint::{Joint, LostPart};
 use opening::Opening;
+use operations::{Awaiting, Queueing};
 use table::Table;
 
 /// What waits for a time.
@@ -52,12 +57,16 @@ use table::Table;
 enum Timer {
     Opening(Ticket),
     Session(usize),
+    Awaiting(Ticket),
+    Queueing(Ticket),
+    Joint(Ticket),
 }
 
 /// One game server.
 #[derive(Debug)]
 pub struct GameServer {
     settings: Arc<SessionSettings>,
+    operations: Arc<OperationSettings>,
     rng: Rng,
     next_ticket: u64,
     calls: Calls,
@@ -69,6 +78,12 @@ pub struct GameServer {
     openings: BTreeMap<Ticket, Opening>,
     opening_of: BTreeMap<EntryId, Ticket>,
     table: Table,
+    joints: BTreeMap<Ticket, Joint>,
+    /// Sessions that are over and took part in one.
+    lost_parts: Vec<LostPart>,
+    queueings: BTreeMap<Ticket, Queueing>,
+    awaiting: BTreeMap<Ticket, Awaiting>,
+    awaiting_of: BTreeMap<(EntryId, OperationId), BTreeSet<Ticket>>,
     timers: BTreeSet<(Monotonic, Timer)>,
     /// Leases that name this server without a session, being looked at or released.
     orphans: BTreeSet<EntryId>,
@@ -90,11 +105,12 @@ impl GameServer {
     /// # Errors
     /// [`SettingsError`] with every problem.
     pub fn new(now: Now, options: ServerOptions) -> Result<Self, SettingsError> {
-        let ServerOptions { settings, home, address, mut rng } = options;
+        let ServerOptions { settings, operations, home, address, mut rng } = options;
         settings.check()?;
         Ok(Self {
             presence: Presence::new(now.mono, &mut rng, home, address),
             settings: Arc::new(settings),
+            operations: Arc::new(operations),
             rng,
             next_ticket: 0,
             calls: Calls::default(),
@@ -103,6 +119,11 @@ impl GameServer {
             openings: BTreeMap::new(),
             opening_of: BTreeMap::new(),
             table: Table::default(),
+            joints: BTreeMap::new(),
+            lost_parts: Vec::new(),
+            queueings: BTreeMap::new(),
+            awaiting: BTreeMap::new(),
+            awaiting_of: BTreeMap::new(),
             timers: BTreeSet::new(),
             orphans: BTreeSet::new(),
             closing: None,
@@ -159,6 +180,24 @@ impl GameServer {
                     }
                     self.step_opening(now, ticket, out);
                 }
+                Timer::Queueing(ticket) => {
+                    if let Some(queueing) = self.queueings.get_mut(&ticket) {
+                        queueing.timer = None;
+                    }
+                    self.step_queueing(now, ticket, out);
+                }
+                Timer::Awaiting(ticket) => {
+                    if let Some(awaiting) = self.awaiting.get_mut(&ticket) {
+                        awaiting.timer = None;
+                    }
+                    self.step_awaiting(now, ticket, out);
+                }
+                Timer::Joint(ticket) => {
+                    if let Some(joint) = self.joints.get_mut(&ticket) {
+                        joint.timer = None;
+                    }
+                    self.step_joint(now, ticket, out);
+                }
                 Timer::Session(slot) => {
                     let Some(handle) = self.table.at(slot) else { continue };
                     if let Some(session) = self.table.get_mut(handle) {
@@ -170,6 +209,7 @@ impl GameServer {
             }
         }
         self.step_held_back(now, out);
+        self.settle_lost_parts(now, out);
         finish(out);
     }
 
@@ -183,6 +223,7 @@ impl GameServer {
         }
         let call = self.calls.answered(id).expect("it is out");
         self.on_call_answered(now, call, answer, out);
+        self.settle_lost_parts(now, out);
         self.step_held_back(now, out);
         self.close_if_due(now, out);
         finish(out);
@@ -241,11 +282,49 @@ impl GameServer {
                 self.calls.note_failure(now);
                 self.on_session_failure(now, handle, Some(error.to_string().into()), out);
             }
+            (
+                owner @ (Owner::Joint(_) | Owner::Inbox(_) | Owner::Queue(_) | Owner::Await(_)),
+                answer,
+            ) => self.on_work_answered(now, (sent_at, &command), owner, answer, out),
             (Owner::Orphan(entry), answer) => self.on_orphan(now, &entry, answer, out),
             (Owner::Nobody | Owner::Mail, _) => {}
             (Owner::Opening(_) | Owner::Session(_), Ok(reply)) => {
                 unreachable!("{command:?} was answered by {reply:?}")
             }
+        }
+    }
+
+    /// The answer to something about operations, or about several sessions.
+    fn on_work_answered(
+        &mut self,
+        now: Monotonic,
+        (sent_at, command): (Monotonic, &RecordCommand),
+        owner: Owner,
+        answer: RecordAnswer,
+        out: &mut Effects,
+    ) {
+        match (owner, answer) {
+            (Owner::Joint(ticket), Ok(RecordReply::WrittenAll(outcome))) => {
+                self.on_joint(now, sent_at, (ticket, command), outcome, out);
+            }
+            (Owner::Joint(ticket), _) => self.on_joint_silence(now, ticket, out),
+            (Owner::Inbox(handle), Ok(RecordReply::Inbox(page))) => {
+                self.on_inbox(now, handle, page, out);
+            }
+            (Owner::Inbox(handle), _) => self.on_inbox_silence(now, handle, out),
+            (Owner::Queue(ticket), Ok(RecordReply::Queued(outcome))) => {
+                self.on_queued(now, ticket, outcome, out);
+            }
+            (Owner::Queue(ticket), Err(error)) => {
+                self.on_queue_silence(now, ticket, Some(error), out);
+            }
+            (Owner::Await(ticket), Ok(RecordReply::Operation(view))) => {
+                self.on_operation_read(now, ticket, Ok(*view), out);
+            }
+            (Owner::Await(ticket), Err(error)) => {
+                self.on_operation_read(now, ticket, Err(error), out);
+            }
+            (owner, answer) => unreachable!("{owner:?} was answered by {answer:?}"),
         }
     }
 
@@ -256,6 +335,10 @@ impl GameServer {
             Owner::Check(stretch, handles) => self.check_again(now, stretch, handles, out),
             Owner::Opening(ticket) => self.on_opening_silence(now, ticket, out),
             Owner::Session(handle) => self.on_session_failure(now, handle, None, out),
+            Owner::Joint(ticket) => self.on_joint_silence(now, ticket, out),
+            Owner::Inbox(handle) => self.on_inbox_silence(now, handle, out),
+            Owner::Queue(ticket) => self.on_queue_silence(now, ticket, None, out),
+            Owner::Await(ticket) => self.on_await_silence(now, ticket, out),
             Owner::Orphan(entry) => {
                 self.orphans.remove(&entry);
             }
@@ -335,6 +418,9 @@ impl GameServer {
     fn set_timer(&mut self, timer: Timer, at: Option<Monotonic>) {
         let place = match timer {
             Timer::Opening(ticket) => self.openings.get_mut(&ticket).map(|it| &mut it.timer),
+            Timer::Joint(ticket) => self.joints.get_mut(&ticket).map(|it| &mut it.timer),
+            Timer::Queueing(ticket) => self.queueings.get_mut(&ticket).map(|it| &mut it.timer),
+            Timer::Awaiting(ticket) => self.awaiting.get_mut(&ticket).map(|it| &mut it.timer),
             Timer::Session(slot) => {
                 let handle = self.table.at(slot);
                 handle.and_then(|it| self.table.get_mut(it)).map(|it| &mut it.timer)
@@ -361,7 +447,10 @@ fn is_unknown(answer: &RecordAnswer) -> bool {
     use crate::outcome::Outcome::Unknown;
     matches!(
         answer,
-        Ok(RecordReply::Written(Unknown) | RecordReply::Presence(Unknown))
+        Ok(RecordReply::Written(Unknown)
+            | RecordReply::WrittenAll(Unknown)
+            | RecordReply::Presence(Unknown)
+            | RecordReply::Queued(Unknown))
             | Err(PlatformError::OutcomeUnknown { .. })
     )
 }

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::code::Code;
 use crate::limits::Limits;
 
 /// Data stores whose name starts so are ours: hidden from lists, refused to every API key.
@@ -40,6 +41,16 @@ pub enum NameError {
         /// Which name.
         what: &'static str,
     },
+}
+
+impl NameError {
+    /// The stable code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Reserved { .. } => Code::ReservedName,
+            Self::Empty { .. } | Self::TooLong { .. } => Code::InvalidName,
+        }
+    }
 }
 
 fn check_name(what: &'static str, text: &str, limit: usize) -> Result<(), NameError> {
@@ -95,6 +106,43 @@ name! {
 name! {
     /// The key of an entry within its scope.
     EntryKey
+}
+
+name! {
+    /// Names an operation among all of its record: chosen by whoever asks for it, never used again.
+    OperationId
+}
+name! {
+    /// What handles an operation.
+    OperationKind
+}
+
+/// Longest id of an operation, in bytes.
+pub const OPERATION_ID_SIZE_MAX: usize = 128;
+
+/// Longest kind of an operation, in bytes.
+pub const OPERATION_KIND_SIZE_MAX: usize = 64;
+
+impl OperationId {
+    /// Checks an id from outside.
+    ///
+    /// # Errors
+    /// [`NameError`]: empty or over the limit.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        check_name("operation id", text, OPERATION_ID_SIZE_MAX)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl OperationKind {
+    /// Checks a kind from outside.
+    ///
+    /// # Errors
+    /// [`NameError`]: empty or over the limit.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        check_name("operation kind", text, OPERATION_KIND_SIZE_MAX)?;
+        Ok(Self(text.into()))
+    }
 }
 
 impl StoreName {
@@ -356,6 +404,12 @@ mod tests {
             check_edges(limit, |text| Scope::parse(text, &limits).map(drop));
             check_edges(limit, |text| EntryKey::parse(text, &limits).map(drop));
         }
+    }
+
+    #[test]
+    fn operations_are_named_within_limits() {
+        check_edges(OPERATION_ID_SIZE_MAX, |text| OperationId::parse(text).map(drop));
+        check_edges(OPERATION_KIND_SIZE_MAX, |text| OperationKind::parse(text).map(drop));
     }
 
     #[test]

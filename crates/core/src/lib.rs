@@ -6,10 +6,13 @@
 //!
 //! Read the modules in this order: what a value is, what a row is, what a batch does, and then
 //! [`platform`], which turns a request on a data store into conditional batches. [`document`] is what
-//! a session holds and how it is edited. [`board`] counts the places of an ordered data store;
+//! a session holds and how it is edited, [`schema`] how that comes from what is stored, [`operation`]
+//! what changes it on behalf of somebody who does not hold it. [`board`] counts the places of an
+//! ordered data store;
 //! [`budget`] decides whether a request may be made now.
 #![forbid(unsafe_code)]
 
+pub mod code;
 pub mod error;
 pub mod id;
 pub mod json;
@@ -31,6 +34,10 @@ pub mod record;
 
 pub mod document;
 
+pub mod schema;
+
+pub mod operation;
+
 pub mod session;
 
 mod presence;
@@ -43,10 +50,11 @@ pub mod budget;
 
 pub use batch::{Batch, CommitOutcome, Committed, Condition, Refusal, Write};
 pub use board::Board;
+pub use code::Code;
 pub use error::ErrorKind;
 pub use id::{
-    ApiKeyId, EntryId, EntryKey, OpeningId, Revision, Scope, ServerId, SessionId, StoreId,
-    StoreName, UniverseId, UserId, WriteId,
+    ApiKeyId, EntryId, EntryKey, OpeningId, OperationId, OperationKind, Revision, Scope, ServerId,
+    SessionId, StoreId, StoreName, UniverseId, UserId, WriteId,
 };
 pub use json::JsonText;
 pub use limits::Limits;

@@ -1,4 +1,4 @@
-//! Mistakes that the proof plants in the decisions of a game server, to test its judges.
+//! Mistakes that the proof plants in the decisions of game servers and stores, to test its judges.
 //!
 //! Without the feature `planted` nothing of them is compiled: no flaw is ever there.
 
@@ -31,9 +31,23 @@ pub enum Flaw {
     CloseReportsSaved,
     /// What nobody knows any more is taken for saved.
     EndsGuessed,
+    /// An operation is known by its id alone, whatever its payload is.
+    QueueIgnoresPayload,
+    /// An unknown operation that was issued exactly at the horizon is queued.
+    HorizonOffByOne,
+    /// A save leaves out what became of the operations that it applies.
+    ReceiptApart,
+    /// A queueing moves the row of the record.
+    QueueRefusesSaves,
+    /// A suspended session runs operations and tells their ends.
+    SuspendedRunsOperations,
+    /// What was applied before the store went back is applied again.
+    AppliedAgain,
+    /// A save that a hook refused counts as saved.
+    HookSwallowed,
 }
 
-/// Which flaw a game server has.
+/// Which flaw a game server or a store has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flaws {
     #[cfg(feature = "planted")]

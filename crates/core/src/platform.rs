@@ -57,7 +57,7 @@ pub use ordered::{
     AROUND_MAX, FindStanding, ListOrdered, OrderedAction, OrderedExecution, OrderedItem,
     OrderedListing, OrderedPage, OrderedRequest, OrderedState, OrderedWhen, Place, Standing,
 };
-pub(crate) use plan::{Base, Change, Terms, expect_row, plan_entry};
+pub(crate) use plan::{Base, Change, Terms, as_read, expect_row, plan_entry};
 pub use plan::{EntryBase, StoreBase};
 pub use remove_revision::Removal;
 pub use request::{Get, Permit, Remove, Request, Restore, Set, When, Which};

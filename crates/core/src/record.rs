@@ -20,6 +20,7 @@
 mod body;
 mod command;
 mod machine;
+mod seize;
 mod sweep;
 mod view;
 mod write;
@@ -29,11 +30,12 @@ pub use body::{
     PresenceBody, PresenceState, RECORD_FORMAT, RecordBody, push_end,
 };
 pub use command::{
-    PresenceOutcome, PresenceRefusal, RecordAnswer, RecordCommand, RecordReply, RecordRequest,
-    Renewed, StoreFacts, With,
+    JointOutcome, JointRefusal, PresenceOutcome, PresenceRefusal, RecordAnswer, RecordCommand,
+    RecordReply, RecordRequest, Renewed, StoreFacts, With,
 };
-pub(crate) use machine::ends_of;
 pub use machine::{CHECKED_MAX, MAIL_PAGE, RecordMachine};
+pub(crate) use machine::{ends_of, store_refusal};
+pub use seize::{Repair, Unrepairable};
 pub use sweep::{DEAD_SERVER_STAYS, ServerSweep, SweepServers};
 pub use view::{Holder, Mail, RecordData, RecordView, StoredPresence, StoredRecord};
 pub(crate) use write::RecordRows;

@@ -15,6 +15,7 @@ use crate::id::{ApiKeyId, EntryId, Revision, ServerId, StoreId, UniverseId, User
 use crate::json::{JsonError, JsonText};
 use crate::key::ApiKey;
 use crate::limits::{LimitExceeded, Limits};
+use crate::operation::{LedgerBody, LedgerKey};
 use crate::platform::History;
 use crate::record::{End, MailBody, PresenceBody, RecordBody};
 use crate::time::{Timestamp, UtcHour};
@@ -47,6 +48,8 @@ pub enum RowKey {
     Presence(ServerId),
     /// What a game server is asked to do about the record of an entry. A hint.
     Mail(ServerId, EntryId),
+    /// The operations of a record: those that wait, and what became of the others.
+    Ledger(EntryId, LedgerKey),
 }
 
 /// What a review is of.
@@ -86,6 +89,7 @@ impl fmt::Display for RowKey {
             Self::Ends(entry) => write!(f, "ends of the grants of record {entry}"),
             Self::Presence(server) => write!(f, "presence of server {server}"),
             Self::Mail(server, entry) => write!(f, "mail to server {server} about {entry}"),
+            Self::Ledger(entry, key) => write!(f, "{key} of record {entry}"),
         }
     }
 }
@@ -115,11 +119,16 @@ pub enum RowBody {
     Presence(PresenceBody),
     /// Of [`RowKey::Mail`].
     Mail(MailBody),
+    /// Of [`RowKey::Ledger`].
+    Ledger(LedgerBody),
 }
 
 impl RowBody {
     /// Whether this is the body of a row of that key's family.
     pub fn belongs_to(&self, key: &RowKey) -> bool {
+        if let (Self::Ledger(body), RowKey::Ledger(_, key)) = (self, key) {
+            return body.belongs_to(key);
+        }
         matches!(
             (self, key),
             (Self::Store(_), RowKey::Store(_))
@@ -148,7 +157,8 @@ impl RowBody {
             | Self::Record(_)
             | Self::Ends(_)
             | Self::Presence(_)
-            | Self::Mail(_) => None,
+            | Self::Mail(_)
+            | Self::Ledger(_) => None,
         }
     }
 }
@@ -321,6 +331,15 @@ pub enum Found {
 }
 
 impl Found {
+    /// The name of what stands there.
+    pub fn key(&self) -> Option<&RowKey> {
+        match self {
+            Self::Row(row) => Some(&row.key),
+            Self::Corrupt(key) => Some(key),
+            Self::Absent => None,
+        }
+    }
+
     /// The revision of the row, if there is a readable one.
     pub fn revision(&self) -> Option<Revision> {
         match self {

@@ -16,19 +16,25 @@
 //! planned never takes another edit; "saved" is said only of a write that the store committed.
 
 mod effects;
+mod hooks;
+mod inbox;
+mod joint;
 mod plan;
 mod settings;
 mod settle;
 mod spill;
 mod state;
 
-pub use effects::{Access, LossReason, OpenError, SaveError, SessionEvent};
+pub use effects::{Access, AwaitError, LossReason, OpenError, QueueError, SaveError, SessionEvent};
+pub(crate) use hooks::{Asked, ask};
+pub use hooks::{Hooks, NoHooks};
+pub(crate) use inbox::{Ran, Stored};
 pub(crate) use plan::Circumstances;
 pub use settings::{SessionSettings, SettingsError, SuspendPolicy};
 pub use settle::{Known, Settled, settle};
 pub use spill::{Spill, SpillFate};
-pub(crate) use state::Waiter;
 pub use state::{Session, SessionState, Unsettled, WriteKind};
+pub(crate) use state::{Waiter, Wiring};
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 //! `core` itself, which has them only under its feature `planted`.
 
 mod judges;
+mod words;
 
 use std::fmt;
 
@@ -121,11 +122,27 @@ pub enum Bug {
     CloseReportsSavedOnUnknown,
     /// In `core`: [`Flaw::EndsGuessed`].
     EndsRotatedAndGuessed,
+    /// In `core`: [`Flaw::QueueIgnoresPayload`].
+    QueueIgnoresPayload,
+    /// In `core`: [`Flaw::HorizonOffByOne`].
+    HorizonOffByOne,
+    /// In `core`: [`Flaw::ReceiptApart`].
+    ReceiptApart,
+    /// In `core`: [`Flaw::QueueRefusesSaves`].
+    QueueRefusesSaves,
+    /// In `core`: [`Flaw::SuspendedRunsOperations`].
+    SuspendedRunsOperations,
+    /// In `core`: [`Flaw::AppliedAgain`].
+    AppliedAgain,
+    /// In `core`: [`Flaw::HookSwallowed`].
+    HookSwallowed,
+    /// An operator who puts a record back puts its fence back too.
+    RestoreLowersFence,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 60] = [
         Self::RevisionIgnored,
         Self::AckBeforeFlush,
         Self::TimeoutAsSaved,
@@ -178,133 +195,15 @@ impl Bug {
         Self::SpillOverwritesNewer,
         Self::CloseReportsSavedOnUnknown,
         Self::EndsRotatedAndGuessed,
+        Self::QueueIgnoresPayload,
+        Self::HorizonOffByOne,
+        Self::ReceiptApart,
+        Self::QueueRefusesSaves,
+        Self::SuspendedRunsOperations,
+        Self::AppliedAgain,
+        Self::HookSwallowed,
+        Self::RestoreLowersFence,
     ];
-
-    /// Its name on the command line and in plans.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RevisionIgnored => "revision-ignored",
-            Self::AckBeforeFlush => "ack-before-flush",
-            Self::TimeoutAsSaved => "timeout-as-saved",
-            Self::TimeoutAsRefused => "timeout-as-refused",
-            Self::ReadErrorAsAbsent => "read-error-as-absent",
-            Self::TombstoneForgotten => "tombstone-forgotten",
-            Self::TornBatchVisible => "torn-batch-visible",
-            Self::LateApplyUnconditional => "late-apply-unconditional",
-            Self::RefusedAfterApplied => "refused-after-applied",
-            Self::StaleReadTrusted => "stale-read-trusted",
-            Self::StampGoesBack => "stamp-goes-back",
-            Self::CorruptAsAbsent => "corrupt-as-absent",
-            Self::LostFlushUnnoticed => "lost-flush-unnoticed",
-            Self::GroupCheckedTogether => "group-checked-together",
-            Self::FullButWritten => "full-but-written",
-            Self::OldValueCounted => "old-value-counted",
-            Self::SweepUnconditional => "sweep-unconditional",
-            Self::SweepTakesNewer => "sweep-takes-newer",
-            Self::PinForgotten => "pin-forgotten",
-            Self::SnapshotLost => "snapshot-lost",
-            Self::ClockAhead => "clock-ahead",
-            Self::StoreRowCached => "store-row-cached",
-            Self::ReviewsDropped => "reviews-dropped",
-            Self::RemovalLeavesNothing => "removal-leaves-nothing",
-            Self::LateWriteUnconditional => "late-write-unconditional",
-            Self::NoticeMissed => "notice-missed",
-            Self::NoticesSwapped => "notices-swapped",
-            Self::BoardPageSkips => "board-page-skips",
-            Self::EntriesPageSkips => "entries-page-skips",
-            Self::TombstoneDropsHistory => "tombstone-drops-history",
-            Self::RestoreRewinds => "restore-rewinds",
-            Self::FenceIgnored => "fence-ignored",
-            Self::RecordRevisionIgnored => "record-revision-ignored",
-            Self::CounterWithoutTag => "counter-without-tag",
-            Self::RenewalAfterRelease => "renewal-after-release",
-            Self::DefaultOverFailedRead => "default-over-failed-read",
-            Self::ForeignWriteUnderUnmovedFence => "foreign-write-under-unmoved-fence",
-            Self::MailboxInsidePresence => "mailbox-inside-presence",
-            Self::RenewalAsUpsert => "renewal-as-upsert",
-            Self::LeaseFromReply => "lease-counted-from-reply",
-            Self::SessionTimeoutAsSaved => "session-timeout-as-saved",
-            Self::ReleaseWithoutFinalSave => "release-without-final-save",
-            Self::ActiveWhileReleasing => "active-while-releasing",
-            Self::OpeningDeclaresRemoteDead => "opening-declares-remote-dead",
-            Self::NoWatchBeforeDeclaring => "no-watch-before-declaring",
-            Self::HandOffWithoutFence => "hand-off-without-fence",
-            Self::NoOrphanRelease => "no-orphan-release",
-            Self::NoOwnIdRule => "no-own-id-rule",
-            Self::PausePastTimeoutResumes => "pause-past-timeout-resumes",
-            Self::SpillOverwritesNewer => "spill-overwrites-newer",
-            Self::CloseReportsSavedOnUnknown => "close-reports-saved-on-unknown",
-            Self::EndsRotatedAndGuessed => "ends-rotated-and-guessed",
-        }
-    }
-
-    /// What it is, in one line.
-    pub const fn about(self) -> &'static str {
-        match self {
-            Self::RevisionIgnored => "the store ignores conditions on a revision",
-            Self::AckBeforeFlush => "the store answers before the flush",
-            Self::TimeoutAsSaved => "the driver takes an unknown outcome for a commit",
-            Self::TimeoutAsRefused => "the driver takes an unknown outcome for a refusal",
-            Self::ReadErrorAsAbsent => "the driver takes a failed read for absent rows",
-            Self::TombstoneForgotten => "a deletion removes the row instead of marking it",
-            Self::TornBatchVisible => "a crash leaves an entry row without its history row",
-            Self::LateApplyUnconditional => "a late batch is written without its conditions",
-            Self::RefusedAfterApplied => "the store writes a batch and says it refused it",
-            Self::StaleReadTrusted => "a read is answered from an older snapshot",
-            Self::StampGoesBack => "the store's time follows a clock that went back",
-            Self::CorruptAsAbsent => "a damaged row reads as a missing one",
-            Self::LostFlushUnnoticed => "the store opens after a lost flush without a word",
-            Self::GroupCheckedTogether => "a group commit checks all batches before any write",
-            Self::FullButWritten => "a store without room writes what it refuses",
-            Self::OldValueCounted => "an increment counts on the value before the current one",
-            Self::SweepUnconditional => "deletions of a sweep are written without their conditions",
-            Self::SweepTakesNewer => "deleting a revision takes the next newer one along",
-            Self::PinForgotten => "the store forgets that a revision is pinned",
-            Self::SnapshotLost => "a snapshot is acknowledged and not stored",
-            Self::ClockAhead => "some reads tell a time that is a day ahead",
-            Self::StoreRowCached => "the row of a data store is read once and never again",
-            Self::ReviewsDropped => "reminders of what may go are not stored",
-            Self::RemovalLeavesNothing => "an ordered removal deletes the row for good",
-            Self::LateWriteUnconditional => "a batch that comes late is written whatever it finds",
-            Self::NoticeMissed => "the boards are not told of some changes",
-            Self::NoticesSwapped => "the boards are told of changes in the wrong order",
-            Self::BoardPageSkips => "a later page of a board leaves out its first entry",
-            Self::EntriesPageSkips => "a later page of entries leaves out the first one",
-            Self::TombstoneDropsHistory => "a deletion takes along the revision that it hides",
-            Self::RestoreRewinds => "a restore overwrites the current revision",
-            Self::FenceIgnored => "the store ignores what a record's write must show",
-            Self::RecordRevisionIgnored => {
-                "the store compares the fence of a record, not its revision"
-            }
-            Self::CounterWithoutTag => "the store compares the counter of a record without its tag",
-            Self::RenewalAfterRelease => {
-                "a save is sent again after the release, on what stands there"
-            }
-            Self::DefaultOverFailedRead => {
-                "a failed read is told as absent rows, and defaults are stored"
-            }
-            Self::ForeignWriteUnderUnmovedFence => {
-                "an operator writes a held record and leaves its fence"
-            }
-            Self::MailboxInsidePresence => "mail moves the revision of its server's presence",
-            Self::RenewalAsUpsert => "a renewal is written whatever it finds",
-            Self::LeaseFromReply => "a server believes from the answer to its renewal on",
-            Self::SessionTimeoutAsSaved => "a save without an answer counts as saved",
-            Self::ReleaseWithoutFinalSave => "a release leaves out what was not saved",
-            Self::ActiveWhileReleasing => "a session takes edits until its release is settled",
-            Self::OpeningDeclaresRemoteDead => "opening a store declares remote servers dead",
-            Self::NoWatchBeforeDeclaring => "a server is declared dead at first sight",
-            Self::HandOffWithoutFence => "a hand-off is granted under any fence",
-            Self::NoOrphanRelease => "a lease without a session is not released when asked for",
-            Self::NoOwnIdRule => "a server waits for itself",
-            Self::PausePastTimeoutResumes => "a server that was paused goes on believing",
-            Self::SpillOverwritesNewer => "what was not saved is put on whatever stands there",
-            Self::CloseReportsSavedOnUnknown => {
-                "a close reports what it could not save as released"
-            }
-            Self::EndsRotatedAndGuessed => "what nobody knows any more is taken for saved",
-        }
-    }
 
     /// The judges that must find it, each on its own.
     pub const fn found_by(self) -> &'static [Judge] {
@@ -323,7 +222,12 @@ impl Bug {
             | Self::NoOrphanRelease
             | Self::NoOwnIdRule
             | Self::PausePastTimeoutResumes
-            | Self::EndsRotatedAndGuessed => &[Judge::Oracle],
+            | Self::EndsRotatedAndGuessed
+            // What is promised too early is kept nearly always, and what waits too long is done once.
+            | Self::SuspendedRunsOperations
+            | Self::HookSwallowed
+            | Self::QueueRefusesSaves
+            | Self::RestoreLowersFence => &[Judge::Oracle],
             Self::RevisionIgnored
             | Self::AckBeforeFlush
             | Self::TimeoutAsSaved
@@ -362,7 +266,11 @@ impl Bug {
             | Self::ReleaseWithoutFinalSave
             | Self::ActiveWhileReleasing
             | Self::SpillOverwritesNewer
-            | Self::CloseReportsSavedOnUnknown => &[Judge::Oracle, Judge::History],
+            | Self::CloseReportsSavedOnUnknown
+            | Self::QueueIgnoresPayload
+            | Self::HorizonOffByOne
+            | Self::ReceiptApart
+            | Self::AppliedAgain => &[Judge::Oracle, Judge::History],
         }
     }
 
@@ -420,7 +328,15 @@ impl Bug {
             | Self::PausePastTimeoutResumes
             | Self::SpillOverwritesNewer
             | Self::CloseReportsSavedOnUnknown
-            | Self::EndsRotatedAndGuessed => sessions::NAME,
+            | Self::EndsRotatedAndGuessed
+            | Self::QueueIgnoresPayload
+            | Self::HorizonOffByOne
+            | Self::ReceiptApart
+            | Self::QueueRefusesSaves
+            | Self::SuspendedRunsOperations
+            | Self::AppliedAgain
+            | Self::HookSwallowed
+            | Self::RestoreLowersFence => sessions::NAME,
         }
     }
 
@@ -440,6 +356,13 @@ impl Bug {
             (Self::SpillOverwritesNewer, Flaw::SpillOverwritesNewer),
             (Self::CloseReportsSavedOnUnknown, Flaw::CloseReportsSaved),
             (Self::EndsRotatedAndGuessed, Flaw::EndsGuessed),
+            (Self::QueueIgnoresPayload, Flaw::QueueIgnoresPayload),
+            (Self::HorizonOffByOne, Flaw::HorizonOffByOne),
+            (Self::ReceiptApart, Flaw::ReceiptApart),
+            (Self::QueueRefusesSaves, Flaw::QueueRefusesSaves),
+            (Self::SuspendedRunsOperations, Flaw::SuspendedRunsOperations),
+            (Self::AppliedAgain, Flaw::AppliedAgain),
+            (Self::HookSwallowed, Flaw::HookSwallowed),
         ];
         flaws.into_iter().find_map(|(bug, flaw)| (bug == self).then_some(flaw))
     }

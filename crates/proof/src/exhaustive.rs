@@ -233,6 +233,8 @@ impl Story<'_> {
             }
             Event::Server(_)
             | Event::OpenFailed { .. }
+            | Event::Queued { .. }
+            | Event::Operation { .. }
             | Event::Session { .. }
             | Event::Closed { .. } => {}
         }

@@ -233,6 +233,8 @@ impl Round<'_> {
             }
             Event::Server(_)
             | Event::Settled { .. }
+            | Event::Queued { .. }
+            | Event::Operation { .. }
             | Event::Session { .. }
             | Event::Closed { .. } => Ok(None),
         }

@@ -3,7 +3,10 @@
 //!
 //! 3 to 6 game servers of `core`, some of them in the process of the store in some seeds, serve 4 to
 //! 12 players, each with one record, over one store. Players join, play, checkpoint, leave and hop,
-//! also without leaving first; operators write and delete what they like.
+//! also without leaving first; operators write and delete what they like, and put records back to
+//! what they held once. Operations are queued to all of them all the time, from game servers and from
+//! outside: some again, some with another payload (H4), some long after their receipts were pruned
+//! (the limits are small: S18), and in some seeds 200 a second.
 //!
 //! ```text
 //!   players ─► game servers ─commands─► network ─► store: machines of core over rows
@@ -25,14 +28,19 @@
 //! - T4: the clock that a process is given counts the time in which its machine was suspended, as
 //!   `GameServer` demands; a suspended machine is one that is paused for long.
 //! - T3 stays within what a margin of half a second bears.
-//! - P9: a callback that reads a record refuses it or panics, and the record is set free again.
+//! - P9: a callback that reads a record, or a hook, refuses or panics, and the record is set free
+//!   again; handlers of operations fail and panic by what the record holds.
+//! - O4: a record is put back only to what leads to its present. What an earlier repair cut off holds
+//!   operations that were taken back since, and nobody would know them.
+//! - An operation without a time of its own is queued only where nothing doubles it: a copy that
+//!   comes after its receipt is gone is another operation.
 //!
 //! Not here: S8 and S10 (disks are attacked by `platform`), S12 to S14 and S16 (no transactions,
-//! connections or second process), S15 and O3 (one configuration), S18 (the number of ends that are
-//! kept is fixed, and met), P6 to P8 (no memory limit, one version, no futures), N9, N11 and H1 to
-//! H11 (no wire).
+//! connections or second process), S15 and O3 (one configuration), P6 to P8 (no memory limit, one
+//! version, no futures), N9, N11 and H1 to H11 besides H4 (no wire).
 
 mod bench;
+mod deeds;
 mod fleet;
 mod history;
 mod marks;
@@ -43,6 +51,7 @@ mod planted;
 mod players;
 mod process;
 mod rest;
+mod senders;
 mod sheet;
 mod sites;
 mod store;
@@ -50,7 +59,8 @@ mod witness;
 
 use std::time::Duration;
 
-use steadfast_core::game_server::Ticket;
+use steadfast_core::game_server::{Hint, Ticket};
+use steadfast_core::operation::{OperationSettings, UnknownOperationPolicy};
 use steadfast_core::record::{LeaseMode, RecordWrite};
 use steadfast_core::session::{SessionSettings, SuspendPolicy};
 use steadfast_core::{
@@ -67,8 +77,11 @@ use marks::Marks;
 use network::{Address, Network};
 use operators::Operators;
 use players::Players;
+use senders::Senders;
 use sites::{
-    AUTOSAVE, CLOSE, DEADLINE, ON_SUSPEND, SAVES, STORE, STORE_CLOCK, TIMEOUT_LEASES, TIMES,
+    ATTEMPTS, AUTOSAVE, CLOSE, DEAD_LETTERS, DEADLINE, KEPT, LEDGER_SIZE, LETTER_SIZE, ON_SUSPEND,
+    ON_UNKNOWN, PENDING, PROCESS_MAX, RECEIPT_AGE, RECEIPTS, RETRY_EVERY, SAVES, STORE,
+    STORE_CLOCK, TIME_TO_LIVE, TIMEOUT_LEASES, TIMES,
 };
 use store::{Purpose, Setback, Store};
 use witness::{Author, Witness};
@@ -126,6 +139,16 @@ enum Event {
     Player { player: usize, turn: u64 },
     /// An operator does something.
     Operate,
+    /// Somebody queues an operation, or asks for one.
+    Send,
+    /// The next of a flood of operations to one record.
+    Flood { key: usize, left: u64 },
+    /// A message of one game server arrives at another.
+    Hint(Box<Hint>),
+    /// Somebody sets out to repair an open record.
+    Repair,
+    /// A record is put back to what it held once, as soon as everything of it is stored.
+    Restore { at: Life, play: u64, left: u32 },
     /// The next part of the end begins.
     Rest(rest::Part),
 }
@@ -161,6 +184,7 @@ struct Scenario {
     fleet: Fleet,
     players: Players,
     operators: Operators,
+    senders: Senders,
     bench: Bench,
     marks: Marks,
     bug: Option<Bug>,
@@ -177,6 +201,7 @@ impl Scenario {
             Some(name) => Some(Bug::parse(name).ok_or_else(|| format!("no bug `{name}`"))?),
         };
         let settings = settings(&mut sim.faults);
+        let operations = operation_settings(&mut sim.faults);
         let workload = sim.streams.get(WORKLOAD);
         let ids: Vec<EntryId> = (0..workload.in_range(4..13)).map(entry_id).collect();
         let machine_count = workload.in_range(3..7);
@@ -185,14 +210,16 @@ impl Scenario {
         // The last machine is for the probe.
         homes.push(false);
         let (streams, now) = (&sim.streams, sim.world.now());
-        let fleet = Fleet::new(streams, now, ids.clone(), &homes, settings);
-        let bench = Bench::new(fleet.settings(), judges);
+        let fleet = Fleet::new(streams, now, ids.clone(), &homes, settings, operations.clone());
+        let bench = Bench::new(fleet.settings(), &operations, judges);
+        let senders = Senders::new(streams, &mut sim.faults, ids.clone(), operations.clone());
         Ok(Self {
             store: Store::new(streams, now),
             network: Network::new(streams, &homes),
             fleet,
             players: Players::new(streams, ids.len()),
-            operators: Operators::new(streams, ids.clone()),
+            operators: Operators::new(streams, ids.clone(), operations),
+            senders,
             bench,
             marks: Marks::new(),
             bug,
@@ -213,6 +240,8 @@ impl Scenario {
         parts.fleet.begin(&mut ctx, parts.network, opening);
         parts.players.begin(&mut ctx);
         parts.operators.schedule(&mut ctx);
+        parts.senders.schedule(&mut ctx);
+        parts.fleet.schedule_repair(&mut ctx);
         sim.world.schedule_in(ROUND, Event::Round);
         while !self.is_over
             && let Some((now, event)) = sim.world.pop()
@@ -227,8 +256,9 @@ impl Scenario {
         sim: &'a mut Simulation<Event>,
         now: Now,
     ) -> (Context<'a>, Parts<'a>) {
-        let Self { store, network, fleet, players, operators, bench, marks, bug, .. } = self;
-        let parts = Parts { store, network, fleet, players, operators };
+        let Self { store, network, fleet, players, operators, senders, bench, marks, bug, .. } =
+            self;
+        let parts = Parts { store, network, fleet, players, operators, senders };
         (Context { sim, bench, marks, now, bug: *bug }, parts)
     }
 
@@ -240,7 +270,7 @@ impl Scenario {
             return self.rest(sim, now, part);
         }
         let (mut ctx, parts) = self.split(sim, now);
-        let Parts { store, network, fleet, players, operators } = parts;
+        let Parts { store, network, fleet, players, operators, senders } = parts;
         let ctx = &mut ctx;
         match event {
             Event::Arrive(message) => store.arrive(ctx, network, *message),
@@ -263,6 +293,7 @@ impl Scenario {
                 Address::Operator { errand } => {
                     operators.answer(ctx, network, store, errand, reply.answer);
                 }
+                Address::Sender { errand } => senders.answer(ctx, errand, &reply.answer),
                 Address::Machine { .. } | Address::Nobody => fleet.answer(ctx, network, *reply),
             },
             Event::Wake(at, wake_at) => fleet.wake(ctx, network, at, wake_at),
@@ -273,6 +304,17 @@ impl Scenario {
             Event::Cancel(at, ticket) => fleet.cancel(ctx, network, at, ticket),
             Event::Player { player, turn } => players.turn(ctx, network, fleet, player, turn),
             Event::Operate => operators.operate(ctx, network),
+            Event::Send => {
+                let servers = fleet.processes().map(|process| (process.number, &process.server));
+                ctx.bench.waits(ctx.now, servers);
+                senders.turn(ctx, network, fleet, store.rows());
+            }
+            Event::Flood { key, left } => senders.flood(ctx, network, fleet, key, left),
+            Event::Hint(hint) => fleet.hint(ctx, network, &hint),
+            Event::Repair => fleet.repair(ctx, network),
+            Event::Restore { at, play, left } => {
+                fleet.restore(ctx, network, store, at, (play, left));
+            }
             Event::Round | Event::Rest(_) => {}
         }
         if fleet.ends_store() {
@@ -370,6 +412,7 @@ struct Parts<'a> {
     fleet: &'a mut Fleet,
     players: &'a mut Players,
     operators: &'a mut Operators,
+    senders: &'a mut Senders,
 }
 
 /// The store ends, and with it the game servers in its process.
@@ -412,6 +455,33 @@ fn settings(faults: &mut Faults) -> SessionSettings {
             _ => SuspendPolicy::Disconnect,
         },
         ..normal
+    }
+}
+
+/// The limits of operations of a seed: mostly so small that they are met.
+fn operation_settings(faults: &mut Faults) -> OperationSettings {
+    let mut knob = |knob| faults.knob(knob);
+    let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let time_to_live = knob(&TIME_TO_LIVE);
+    OperationSettings {
+        process_max: size(knob(&PROCESS_MAX)),
+        attempts_max: small(knob(&ATTEMPTS)),
+        time_to_live: (time_to_live > 0).then(|| Duration::from_secs(time_to_live)),
+        retry_every: Duration::from_secs(knob(&RETRY_EVERY)),
+        on_unknown: match knob(&ON_UNKNOWN) {
+            0 => UnknownOperationPolicy::Retry,
+            1 => UnknownOperationPolicy::Cancel,
+            _ => UnknownOperationPolicy::Fail,
+        },
+        receipts_max: small(knob(&RECEIPTS)),
+        kept_max: small(knob(&KEPT)),
+        receipt_age_max: Duration::from_secs(knob(&RECEIPT_AGE)),
+        dead_letters_max: small(knob(&DEAD_LETTERS)),
+        dead_letter_payload_max: size(knob(&LETTER_SIZE)),
+        ledger_size_max: knob(&LEDGER_SIZE),
+        pending_max: knob(&PENDING),
+        ..OperationSettings::default()
     }
 }
 

@@ -7,17 +7,22 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_core::document::Document;
-use steadfast_core::game_server::{
-    CommandId, Effects, Event, GameServer, Hint, OpenRequest, ServerOptions, SessionHandle, Ticket,
+use steadfast_core::document::{
+    Cancel, Changes, Document, DocumentLimits, Draft, EditError, Tree, edit_copy,
 };
+use steadfast_core::game_server::{
+    Claim, CommandId, Effects, Event, GameServer, Hint, OpenRequest, ServerOptions, SessionHandle,
+    Ticket,
+};
+use steadfast_core::operation::{Handlers, OperationSettings};
 use steadfast_core::platform::{Input, Machine, Operation, Settings, Step};
 use steadfast_core::record::{RecordAnswer, RecordCommand, RecordRequest, StoreFacts};
 use steadfast_core::row::{HeadsReply, Metadata};
-use steadfast_core::session::SessionSettings;
+use steadfast_core::schema::{Loaded, Stored};
+use steadfast_core::session::{NoHooks, SessionSettings};
 use steadfast_core::{
-    Content, EntryId, EntryKey, JsonText, Now, OpeningId, Rng, RowKey, Scope, StoreId, StoreName,
-    UniverseId,
+    Content, EntryId, EntryKey, JsonText, Limits, Now, OpeningId, Rng, RowKey, Scope, StoreId,
+    StoreName, UniverseId, Value,
 };
 use steadfast_sim::{Ties, World};
 use steadfast_storage::{ReadReply, Rows};
@@ -67,6 +72,25 @@ impl Document for Save {
         self.0.size()
     }
     fn rest(&mut self) {}
+    fn edit_value(
+        &mut self,
+        edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
+    ) -> Result<Changes, EditError> {
+        let (value, changes) = edit_copy(&self.snapshot_value(), DocumentLimits::default(), edit)?;
+        self.0 = value.to_json();
+        Ok(changes)
+    }
+    fn put_value(&mut self, value: Value) -> Result<(), EditError> {
+        self.0 = value.to_json();
+        Ok(())
+    }
+    fn draft(&self) -> Draft {
+        let tree = Tree::new(self.snapshot_value(), DocumentLimits::default());
+        tree.expect("a save is a value that may be held").draft()
+    }
+    fn snapshot_value(&self) -> Value {
+        Value::parse(self.0.as_str(), &Limits::native()).expect("only JSON is held")
+    }
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -92,14 +116,20 @@ pub(crate) fn entry(key: u64) -> EntryId {
     EntryId { store, scope: Scope::global(), key: EntryKey::trusted(format!("u_{key}")) }
 }
 
-fn request(key: u64) -> OpenRequest {
+fn request(key: u64, handlers: Arc<Handlers>) -> OpenRequest {
     let value = value(0, 10);
     let defaults = Content { value, user_ids: vec![], metadata: Metadata::empty() };
-    let parse = |text: &JsonText| -> Result<Box<dyn Document>, Arc<str>> {
-        Ok(Box::new(Save(text.clone())))
-    };
+    let parse = |stored: Stored<'_>| Ok(Loaded::plain(Save(stored.text.clone()), stored));
     let (defaults, parse) = (Arc::new(defaults), Arc::new(parse));
-    OpenRequest { entry: entry(key), defaults, parse, steal: false, spill: None }
+    OpenRequest {
+        entry: entry(key),
+        defaults,
+        parse,
+        claim: Claim::Wait,
+        handlers,
+        hooks: Arc::new(NoHooks),
+        spill: None,
+    }
 }
 
 type Network<'a> = Box<dyn FnMut(Leg) -> Fate + 'a>;
@@ -113,6 +143,10 @@ pub(crate) struct Small<'a> {
     pub(crate) events: Vec<(usize, Event)>,
     /// Commands that were sent.
     pub(crate) sent_count: u64,
+    /// What servers that are started have.
+    pub(crate) operations: OperationSettings,
+    /// What handles the operations of records that are opened.
+    pub(crate) handlers: Arc<Handlers>,
     network: Network<'a>,
     seed: u64,
 }
@@ -125,6 +159,8 @@ impl<'a> Small<'a> {
             servers: Vec::new(),
             events: Vec::new(),
             sent_count: 0,
+            operations: OperationSettings::default(),
+            handlers: Arc::default(),
             network: Box::new(network),
             seed,
         }
@@ -135,7 +171,8 @@ impl<'a> Small<'a> {
         let index = self.servers.len();
         let rng = Rng::stream(self.seed, &format!("server {index}"));
         let (home, address) = (None, format!("server-{index}").into());
-        let options = ServerOptions { settings, home, address, rng };
+        let operations = self.operations.clone();
+        let options = ServerOptions { settings, operations, home, address, rng };
         let server = GameServer::new(self.world.now(), options).expect("the settings fit");
         self.servers.push(Some(server));
         self.world.schedule_in(after, Happening::Wake(index));
@@ -227,7 +264,8 @@ impl<'a> Small<'a> {
     }
 
     pub(crate) fn open(&mut self, server: usize, key: u64) -> Option<Ticket> {
-        self.with(server, |server, now, out| server.open(now, request(key), out))
+        let request = request(key, Arc::clone(&self.handlers));
+        self.with(server, |server, now, out| server.open(now, request, out))
     }
 
     /// Puts a number into a session's record. False if it takes no edit.

@@ -1,33 +1,37 @@
-//! Administration, for keys with the scope `steadfast.admin`: API keys, backups and the server's
-//! status.
+//! Administration, for keys with the scope `steadfast.admin`: API keys, backups, the server's status
+//! and what operators do to records.
 //!
 //! The documents are our own: universe ids are text, because not every reader of JSON holds 64 bits;
 //! `null` in the place of a list means that there is no restriction.
 
 mod backups;
+mod operators;
 
 use std::collections::BTreeSet;
+use std::error::Error;
 
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use hyper::body::Body;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use steadfast::{KeyError, NewKey};
 use steadfast_core::key::{ApiKey, KeyScope, Only};
-use steadfast_core::{ApiKeyId, ErrorKind, Limits, StoreName, UniverseId};
+use steadfast_core::{ApiKeyId, Code, ErrorKind, Limits, StoreName, UniverseId};
 use steadfast_open_cloud::path::parse_universe;
 use steadfast_open_cloud::time;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::body::Incoming;
-use crate::edge::{Edge, own_error, status_of};
+use crate::edge::{Edge, own_error};
 use crate::reply::Reply;
 use crate::route::{AdminCall, Surface};
 use crate::service::{App, is_json};
 
 pub(crate) use self::backups::Backups;
+pub(crate) use self::operators::{OperatorCall, PAGE_SIZE, Works};
 
 /// Largest body of an administrative call, in bytes.
 pub(crate) const BODY_SIZE_MAX: usize = 256 * 1024;
@@ -49,7 +53,7 @@ where
 {
     if !key.allows(KeyScope::Admin) {
         let message = format!("The scope `{}` is missing.", KeyScope::Admin);
-        return own_error(403, ErrorKind::Denied, "InsufficientScope", &message);
+        return own_error(Code::InsufficientScope, &message);
     }
     let answer = match call {
         AdminCall::KeyCreate => create(app, parts, body).await,
@@ -58,6 +62,7 @@ where
         AdminCall::Status => Ok(status(app)),
         AdminCall::BackupCreate => backups::create(app, parts, body).await,
         AdminCall::BackupGet(name) => backups::get(app, name),
+        AdminCall::Operator(call) => operators::answer(app, key, parts, call, body).await,
     };
     answer.unwrap_or_else(|refusal| refusal)
 }
@@ -134,13 +139,7 @@ async fn create<B>(app: &App, parts: &Parts, body: &mut Incoming<B>) -> Result<R
 where
     B: Body<Data = Bytes> + Send + Unpin,
 {
-    if !is_json(parts) {
-        return Err(invalid("InvalidBody", "the content type is not `application/json`"));
-    }
-    let read = app.read_body_up_to(BODY_SIZE_MAX, body).await;
-    let read = read.map_err(|edge| edge.reply(Surface::Admin))?;
-    let input: NewKeyInput = serde_json::from_slice(read.bytes())
-        .map_err(|error| invalid("InvalidBody", &format!("the body is not a new key: {error}")))?;
+    let input: NewKeyInput = read_json(app, parts, body, (BODY_SIZE_MAX, "a new key")).await?;
     let key = new_key(input, app.steadfast().limits())?;
     let keys = app.steadfast().keys();
     let (id, secret) = finish(app, keys.create(key.clone())).await?;
@@ -151,6 +150,26 @@ where
         ..KeyOutput::new(id, &key.name, &key.scopes, &key.universes, &key.stores)
     };
     Ok(Reply::json(StatusCode::OK, json(&shown)))
+}
+
+/// Reads a body in JSON of at most this size, which is to be this.
+async fn read_json<B, T>(
+    app: &App,
+    parts: &Parts,
+    body: &mut Incoming<B>,
+    (size_max, what): (usize, &str),
+) -> Result<T, Reply>
+where
+    B: Body<Data = Bytes> + Send + Unpin,
+    T: DeserializeOwned,
+{
+    if !is_json(parts) {
+        return Err(own_error(Code::InvalidBody, "the content type is not `application/json`"));
+    }
+    let read = app.read_body_up_to(size_max, body).await;
+    let read = read.map_err(|edge| edge.reply(Surface::Admin))?;
+    serde_json::from_slice(read.bytes())
+        .map_err(|error| own_error(Code::InvalidBody, &format!("the body is not {what}: {error}")))
 }
 
 async fn list(app: &App) -> Result<Reply, Reply> {
@@ -170,7 +189,9 @@ async fn list(app: &App) -> Result<Reply, Reply> {
 }
 
 async fn revoke(app: &App, id: Option<ApiKeyId>) -> Result<Reply, Reply> {
-    let Some(id) = id else { return Err(invalid("InvalidKeyId", "that is not the id of a key")) };
+    let Some(id) = id else {
+        return Err(own_error(Code::InvalidKeyId, "that is not the id of a key"));
+    };
     let keys = app.steadfast().keys();
     finish(app, keys.revoke(id)).await?;
     info!(%id, "an API key was revoked");
@@ -248,26 +269,27 @@ fn new_key(input: NewKeyInput, limits: &Limits) -> Result<NewKey, Reply> {
     let NewKeyInput { name, scopes, universes, stores, expires_at } = input;
     if name.is_empty() || name.len() > KEY_NAME_SIZE_MAX {
         let message = format!("`name` must have 1 to {KEY_NAME_SIZE_MAX} bytes");
-        return Err(invalid("InvalidName", &message));
+        return Err(own_error(Code::InvalidName, &message));
     }
     let scope = |name: &String| {
         let message = || format!("there is no scope `{name}`");
-        KeyScope::parse(name).ok_or_else(|| invalid("InvalidScope", &message()))
+        KeyScope::parse(name).ok_or_else(|| own_error(Code::InvalidScope, &message()))
     };
     let scopes = scopes.iter().map(scope).collect::<Result<BTreeSet<_>, _>>()?;
     if scopes.is_empty() {
-        return Err(invalid("InvalidScope", "a key without a scope can do nothing"));
+        return Err(own_error(Code::InvalidScope, "a key without a scope can do nothing"));
     }
     let universe = |universe: &UniverseInput| match universe {
         UniverseInput::Number(number) => Ok(UniverseId(*number)),
         UniverseInput::Text(text) => parse_universe(text)
-            .ok_or_else(|| invalid("InvalidUniverse", "a universe id is not a number")),
+            .ok_or_else(|| own_error(Code::InvalidUniverse, "a universe id is not a number")),
     };
     let store = |name: &String| {
-        StoreName::parse(name, limits).map_err(|error| invalid("InvalidStore", &error.to_string()))
+        StoreName::parse(name, limits)
+            .map_err(|error| own_error(Code::InvalidStore, &error.to_string()))
     };
     let expires_at = expires_at.map(|text| {
-        time::parse(&text).map_err(|error| invalid("InvalidExpiry", &error.to_string()))
+        time::parse(&text).map_err(|error| own_error(Code::InvalidExpiry, &error.to_string()))
     });
     Ok(NewKey {
         name,
@@ -288,7 +310,7 @@ fn only<T, U: Ord>(
     let Some(items) = items else { return Ok(Only::Any) };
     if items.is_empty() || items.len() > ONLY_COUNT_MAX {
         let message = format!("`{what}` must have 1 to {ONLY_COUNT_MAX} items, or be left out");
-        return Err(invalid("InvalidRestriction", &message));
+        return Err(own_error(Code::InvalidRestriction, &message));
     }
     Ok(Only::These(items.iter().map(read).collect::<Result<_, _>>()?))
 }
@@ -299,8 +321,8 @@ async fn finish<T>(app: &App, call: impl Future<Output = Result<T, KeyError>>) -
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => {
             let (kind, code) = (error.kind(), error.code());
-            warn!(%kind, code, %error, "a call on keys failed");
-            Err(own_error(status_of(kind), kind, code, kind_text(kind)))
+            warn!(%kind, %code, %error, "a call on keys failed");
+            Err(own_error(code, kind_text(kind)))
         }
         Err(_) => Err(Edge::Failed(ErrorKind::OutcomeUnknown).reply(Surface::Admin)),
     }
@@ -321,8 +343,18 @@ const fn kind_text(kind: ErrorKind) -> &'static str {
     }
 }
 
-fn invalid(code: &str, message: &str) -> Reply {
-    own_error(400, ErrorKind::Invalid, code, message)
+/// What an error says, and what it was caused by, each once.
+fn with_causes(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !message.ends_with(&said) {
+            message = format!("{message}: {said}");
+        }
+        source = cause.source();
+    }
+    message
 }
 
 fn json(output: &impl Serialize) -> String {

@@ -29,7 +29,7 @@ pub(crate) async fn authenticate(
         Ok(Ok(Some(found))) => Ok(found),
         Ok(Ok(None)) => Err(Edge::Unauthenticated),
         Ok(Err(error)) => {
-            warn!(code = error.code(), %error, "cannot check a key");
+            warn!(code = %error.code(), %error, "cannot check a key");
             Err(Edge::Failed(error.kind()))
         }
         Err(_) => Err(Edge::Failed(steadfast_core::ErrorKind::Unavailable)),

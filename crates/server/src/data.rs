@@ -22,14 +22,14 @@ use steadfast_core::platform::{
     Restore, RevisionId, Standing, StoreChange, StoreInfo, StoreRequest,
 };
 use steadfast_core::row::Order;
-use steadfast_core::{EntryId, ErrorKind, StoreId};
+use steadfast_core::{Code, EntryId, ErrorKind, StoreId};
 use steadfast_open_cloud::path::{EntrySegment, Parent};
 use steadfast_open_cloud::v2::entry_body;
 use steadfast_open_cloud::{PathError, Query, QueryError, mapping, time};
 use tracing::{error, info};
 
 use crate::body::Incoming;
-use crate::edge::{own_error, status_of};
+use crate::edge::own_error;
 use crate::reply::Reply;
 use crate::route::{OWN_PREFIX, Route, Surface};
 use crate::service::is_json;
@@ -100,7 +100,10 @@ impl<'a> DataCall<'a> {
 }
 
 /// `{store}/scopes/{scope}/entries/{entry}:{verb}`.
-fn entry<'a>(universe: &'a str, rest: &'a str) -> Option<(Parent<'a>, EntrySegment<'a>, &'a str)> {
+pub(crate) fn entry<'a>(
+    universe: &'a str,
+    rest: &'a str,
+) -> Option<(Parent<'a>, EntrySegment<'a>, &'a str)> {
     let (store, rest) = rest.split_once('/')?;
     let (scope, rest) = rest.strip_prefix("scopes/")?.split_once('/')?;
     let (id, verb) = rest.strip_prefix("entries/")?.rsplit_once(':')?;
@@ -141,11 +144,11 @@ async fn standing(
     let order = match query.get("order").map_err(|error| bad_query(&error))? {
         None | Some("desc") => Order::Descending,
         Some("asc") => Order::Ascending,
-        Some(_) => return Err(invalid("InvalidOrder", "the order is not `asc` or `desc`")),
+        Some(_) => return Err(own_error(Code::InvalidOrder, "the order is not `asc` or `desc`")),
     };
     let around = query.get("around").map_err(|error| bad_query(&error))?;
     let around = read_around(around).ok_or_else(|| {
-        invalid("InvalidAround", &format!("`around` is not a number up to {AROUND_MAX}"))
+        own_error(Code::InvalidAround, &format!("`around` is not a number up to {AROUND_MAX}"))
     })?;
     let request = FindStanding { entry, order, around };
     let found = app.find_standing(request).await.map_err(|error| refusal(&error))?;
@@ -242,7 +245,7 @@ async fn remove_revision(
     let entry = read_entry(app, key, &[KeyScope::EntryDelete], place)?;
     let revision = query.get("revisionId").map_err(|error| bad_query(&error))?;
     let revision =
-        revision.ok_or_else(|| invalid("InvalidVersionId", "`revisionId` is missing"))?;
+        revision.ok_or_else(|| own_error(Code::InvalidVersionId, "`revisionId` is missing"))?;
     let (revision, write_id) = (RevisionId::from_client(revision), app.write_id());
     let request = RemoveRevision { entry: entry.clone(), revision, write_id };
     let may_read = key.allows_in(KeyScope::RevisionRead, &entry.store);
@@ -254,7 +257,7 @@ async fn remove_revision(
 fn show(state: &EntryState) -> Result<Reply, Reply> {
     let body = entry_body(state).map_err(|error| {
         error!(entry = %state.entry, %error, "an entry cannot be shown");
-        own_error(500, ErrorKind::Corrupt, "Corrupt", "the entry is damaged")
+        own_error(Code::Corrupt, "the entry is damaged")
     })?;
     Ok(Reply::json(StatusCode::OK, body))
 }
@@ -292,7 +295,7 @@ where
         None => None,
         Some(name) => Some(History::parse(name).ok_or_else(|| {
             let names = History::ALL.map(History::name).join("`, `");
-            invalid("InvalidHistory", &format!("the history is none of `{names}`"))
+            own_error(Code::InvalidHistory, &format!("the history is none of `{names}`"))
         })?),
     };
     info!(%store, ?history, "the history of a data store is set");
@@ -393,22 +396,22 @@ where
     T: for<'de> Deserialize<'de>,
 {
     if !is_json(parts) {
-        return Err(invalid("InvalidBody", "the content type is not `application/json`"));
+        return Err(own_error(Code::InvalidBody, "the content type is not `application/json`"));
     }
     let read = app.read_body_up_to(BODY_SIZE_MAX, body).await;
     let read = read.map_err(|edge| edge.reply(Surface::Own))?;
     if read.bytes().trim_ascii_start().first() != Some(&b'{') {
-        return Err(invalid("InvalidBody", "the body is not an object"));
+        return Err(own_error(Code::InvalidBody, "the body is not an object"));
     }
     serde_json::from_slice(read.bytes()).map_err(|error| {
-        invalid("InvalidBody", &format!("the body is not what it must be: {error}"))
+        own_error(Code::InvalidBody, &format!("the body is not what it must be: {error}"))
     })
 }
 
 /// A refused request, as our own routes say it. Reasons from the inside go to the log only.
 pub(crate) fn refusal(error: &PlatformError) -> Reply {
-    let (kind, code) = (error.kind(), error.code());
-    let message = match kind {
+    let code = error.code();
+    let message = match code.kind() {
         // Since when, too.
         _ if matches!(error, PlatformError::Leased { .. }) => {
             mapping::v2(error).message.into_owned()
@@ -425,19 +428,15 @@ pub(crate) fn refusal(error: &PlatformError) -> Reply {
         | ErrorKind::Corrupt
         | ErrorKind::Internal => mapping::v2(error).message.into_owned(),
     };
-    own_error(status_of(kind), kind, code, &message)
+    own_error(code, &message)
 }
 
-fn bad_path(error: &PathError) -> Reply {
-    invalid("InvalidPath", &error.to_string())
+pub(crate) fn bad_path(error: &PathError) -> Reply {
+    own_error(Code::InvalidPath, &error.to_string())
 }
 
-fn bad_query(error: &QueryError) -> Reply {
-    invalid("InvalidQuery", &error.to_string())
-}
-
-fn invalid(code: &str, message: &str) -> Reply {
-    own_error(400, ErrorKind::Invalid, code, message)
+pub(crate) fn bad_query(error: &QueryError) -> Reply {
+    own_error(Code::InvalidQuery, &error.to_string())
 }
 
 fn json(body: &impl Serialize) -> String {

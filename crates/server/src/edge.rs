@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 use serde::Serialize;
-use steadfast_core::ErrorKind;
+use steadfast_core::{Code, ErrorKind};
 use steadfast_open_cloud::error::{invalid_api_key, no_such_route};
 use steadfast_open_cloud::{V1Code, V1Error, V2Error, mapping};
 
@@ -76,32 +76,25 @@ impl Edge {
     }
 
     fn ours(self) -> Reply {
-        let (status, code) = match self {
-            Self::UriTooLong => (414, "UriTooLong"),
-            Self::HeadTooLarge => (431, "HeadersTooLarge"),
-            Self::WriteId => (400, "InvalidWriteId"),
-            Self::Body(BodyError::TooLarge) => (413, "BodyTooLarge"),
-            Self::Body(BodyError::Slow) => (408, "BodyTimeout"),
-            Self::Body(BodyError::Cut) => (400, "BodyCut"),
-            Self::Body(BodyError::NoMemory) => (429, "Throttled"),
-            Self::Unauthenticated | Self::NoRoute => (status_of(self.kind()), "Denied"),
-            Self::Failed(kind) => (status_of(kind), "Failed"),
-        };
-        own_error(status, self.kind(), code, self.text())
+        own_error(self.code(), self.text())
     }
 
     fn kind(self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    const fn code(self) -> Code {
         match self {
-            Self::Unauthenticated => ErrorKind::Denied,
-            Self::NoRoute => ErrorKind::NotFound,
-            Self::Body(BodyError::NoMemory) => ErrorKind::Exhausted,
-            Self::UriTooLong
-            | Self::HeadTooLarge
-            | Self::WriteId
-            | Self::Body(BodyError::TooLarge | BodyError::Cut | BodyError::Slow) => {
-                ErrorKind::Invalid
-            }
-            Self::Failed(kind) => kind,
+            Self::Unauthenticated => Code::Denied,
+            Self::NoRoute => Code::NotFound,
+            Self::UriTooLong => Code::UriTooLong,
+            Self::HeadTooLarge => Code::HeadersTooLarge,
+            Self::WriteId => Code::InvalidWriteId,
+            Self::Body(BodyError::TooLarge) => Code::BodyTooLarge,
+            Self::Body(BodyError::Slow) => Code::BodyTimeout,
+            Self::Body(BodyError::Cut) => Code::BodyCut,
+            Self::Body(BodyError::NoMemory) => Code::Throttled,
+            Self::Failed(kind) => Code::of(kind),
         }
     }
 
@@ -124,31 +117,17 @@ impl Edge {
     }
 }
 
-/// The status of a kind on our own routes.
-pub(crate) const fn status_of(kind: ErrorKind) -> u16 {
-    match kind {
-        ErrorKind::Invalid => 400,
-        ErrorKind::Denied => 403,
-        ErrorKind::NotFound => 404,
-        ErrorKind::Conflict | ErrorKind::Fenced => 409,
-        ErrorKind::Exhausted => 429,
-        ErrorKind::Unavailable => 502,
-        ErrorKind::OutcomeUnknown => 504,
-        ErrorKind::Corrupt | ErrorKind::Internal => 500,
-    }
-}
-
 /// An error of our own routes.
-pub(crate) fn own_error(status: u16, kind: ErrorKind, code: &str, message: &str) -> Reply {
+pub(crate) fn own_error(code: Code, message: &str) -> Reply {
     #[derive(Serialize)]
     struct Body<'a> {
         kind: &'static str,
-        code: &'a str,
+        code: &'static str,
         message: &'a str,
     }
-    let body = serde_json::to_string(&Body { kind: kind.name(), code, message })
-        .expect("text can always be written as JSON");
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = Body { kind: code.kind().name(), code: code.name(), message };
+    let body = serde_json::to_string(&body).expect("text can always be written as JSON");
+    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Reply::json(status, body)
 }
 

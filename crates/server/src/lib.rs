@@ -22,6 +22,7 @@
 pub mod config;
 pub mod metrics;
 pub mod openapi;
+pub mod operator;
 pub mod server;
 
 mod connection;

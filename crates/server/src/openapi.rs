@@ -97,7 +97,8 @@ fn tags() -> Value {
         {"name": "v2", "description": "Data stores as Open Cloud v2 has them: resources in JSON."},
         {"name": "data", "description": "Our own calls on data: places, restores, history."},
         {"name": "unbuilt", "description": "Calls of the live service that are known and not built."},
-        {"name": "admin", "description": "Keys and status, for the scope `steadfast.admin`."},
+        {"name": "admin", "description": "Keys, backups, status, and what operators do to records, for the \
+            scope `steadfast.admin`."},
         {"name": "public", "description": "Open to everybody who reaches the address."},
     ])
 }

@@ -8,6 +8,7 @@ use steadfast_core::budget::Door;
 use steadfast_open_cloud::Endpoint;
 use steadfast_open_cloud::path::{EntrySegment, Parent, StoreSegment, Verb};
 
+use crate::admin::OperatorCall;
 use crate::data::DataCall;
 use crate::ordered::OrderedCall;
 use crate::unbuilt;
@@ -142,6 +143,7 @@ pub(crate) enum AdminCall<'a> {
     BackupCreate,
     /// By its name, as it stands in the path.
     BackupGet(&'a str),
+    Operator(OperatorCall<'a>),
 }
 
 /// A call that needs no key.
@@ -243,6 +245,15 @@ routes! {
     Status: GET "/steadfast/v1/admin/status";
     BackupCreate: POST "/steadfast/v1/admin/backups";
     BackupGet: GET "/steadfast/v1/admin/backups/{backup}";
+    Servers: GET "/steadfast/v1/admin/servers";
+    OperatorLog: GET "/steadfast/v1/admin/universes/{universe}/log";
+    Sessions: GET "/steadfast/v1/admin/universes/{universe}/data-stores/{store}/sessions";
+    Record: GET "/steadfast/v1/admin/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}:record";
+    RecordHistory: GET "/steadfast/v1/admin/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}:history";
+    RecordDiff: GET "/steadfast/v1/admin/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}:diff";
+    RecordExport: GET "/steadfast/v1/admin/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}:export";
+    RecordOperations: GET "/steadfast/v1/admin/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}:operations";
+    RecordChange: POST "/steadfast/v1/admin/universes/{universe}/data-stores/{store}/scopes/{scope}/entries/{entry}:change";
     Healthz: GET "/healthz";
     Readyz: GET "/readyz";
     Metrics: GET "/metrics";
@@ -323,6 +334,7 @@ impl<'a> Call<'a> {
             Self::Admin(AdminCall::Status) => Route::Status,
             Self::Admin(AdminCall::BackupCreate) => Route::BackupCreate,
             Self::Admin(AdminCall::BackupGet(_)) => Route::BackupGet,
+            Self::Admin(AdminCall::Operator(call)) => call.route(),
             Self::Public(PublicCall::Healthz) => Route::Healthz,
             Self::Public(PublicCall::Readyz) => Route::Readyz,
             Self::Public(PublicCall::Metrics) => Route::Metrics,
@@ -373,7 +385,11 @@ fn find_v2<'a>(method: &Method, endpoint: Endpoint<'a>) -> Option<V2Call<'a>> {
 }
 
 fn find_admin<'a>(method: &Method, path: &'a str) -> Option<AdminCall<'a>> {
-    match (path.strip_prefix(ADMIN_PREFIX)?, method) {
+    let path = path.strip_prefix(ADMIN_PREFIX)?;
+    if let Some(call) = OperatorCall::find(method, path) {
+        return Some(AdminCall::Operator(call));
+    }
+    match (path, method) {
         ("/keys", &Method::POST) => Some(AdminCall::KeyCreate),
         ("/keys", &Method::GET) => Some(AdminCall::KeyList),
         ("/status", &Method::GET) => Some(AdminCall::Status),
@@ -443,6 +459,7 @@ mod tests {
         let with = |path: &str, end: &str| format!("{path}{end}");
         let (v1_increment, v2_increment) = (with(V1, "/increment"), with(&entry, ":increment"));
         let key = format!("/steadfast/v1/admin/keys/{:032x}", 7);
+        let record = "/steadfast/v1/admin/universes/1/data-stores/s/scopes/x/entries/";
         let routes = [
             (V1, "GET POST DELETE"),
             (&v1_increment, "POST"),
@@ -467,6 +484,19 @@ mod tests {
             ("/steadfast/v1/admin/backups", "POST"),
             ("/steadfast/v1/admin/backups/monday", "GET"),
             ("/steadfast/v1/admin/backups/a/b", ""),
+            ("/steadfast/v1/admin/servers", "GET"),
+            ("/steadfast/v1/admin/universes/1/log", "GET"),
+            ("/steadfast/v1/admin/universes/1/log/x", ""),
+            ("/steadfast/v1/admin/universes/1/data-stores/s/sessions", "GET"),
+            ("/steadfast/v1/admin/universes/1/data-stores/s", ""),
+            (&with(record, "k:record"), "GET"),
+            (&with(record, "a:b/c:history"), "GET"),
+            (&with(record, "k:diff"), "GET"),
+            (&with(record, "k:export"), "GET"),
+            (&with(record, "k:operations"), "GET"),
+            (&with(record, "k:change"), "POST"),
+            (&with(record, "k"), ""),
+            (&with(record, "k:other"), ""),
             ("/healthz", "GET"),
             ("/readyz", "GET"),
             ("/metrics", "GET"),

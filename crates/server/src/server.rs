@@ -131,8 +131,9 @@ impl BoundServer {
         connections.shutdown().await;
         let steadfast = app.steadfast().clone();
         let closed = tokio::task::spawn_blocking(move || steadfast.close()).await;
-        // A backup ends with its store.
+        // Backups and works end with their store.
         app.backups().ended().await;
+        app.works().ended().await;
         closed.map_err(ServerError::ClosePanicked)?.map_err(ServerError::Close)?;
         info!("stopped");
         Ok(())

@@ -25,7 +25,7 @@ use steadfast_open_cloud::write_id::{self, WRITE_ID};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
-use crate::admin::Backups;
+use crate::admin::{Backups, Works};
 use crate::body::{BodyLimits, BodyMemory, Incoming, ReadBody};
 use crate::config::Config;
 use crate::edge::Edge;
@@ -43,6 +43,7 @@ pub(crate) struct App {
     body_memory: BodyMemory,
     throttle: Option<Throttle>,
     backups: Backups,
+    works: Works,
     /// What `/openapi.json` answers: limits and settings stay as they are while the server runs.
     openapi: Bytes,
 }
@@ -52,8 +53,9 @@ impl App {
         let body_memory = BodyMemory::new(config.body_memory_max);
         let throttle = Throttle::new(&config, steadfast.limits());
         let (started_at, backups) = (Instant::now(), Backups::default());
+        let works = Works::default();
         let openapi = openapi::document(steadfast.limits(), &config).to_string().into();
-        Self { config, steadfast, started_at, body_memory, throttle, backups, openapi }
+        Self { config, steadfast, started_at, body_memory, throttle, backups, works, openapi }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -71,6 +73,11 @@ impl App {
 
     pub(crate) fn backups(&self) -> &Backups {
         &self.backups
+    }
+
+    /// What operators have asked for, and is under way.
+    pub(crate) fn works(&self) -> &Works {
+        &self.works
     }
 
     /// The description of the API, as JSON text.
@@ -159,9 +166,11 @@ impl fmt::Debug for App {
 fn log(error: &PlatformError) {
     let (kind, code) = (error.kind(), error.code());
     match kind {
-        ErrorKind::Corrupt | ErrorKind::Internal => error!(%kind, code, %error, "a request failed"),
+        ErrorKind::Corrupt | ErrorKind::Internal => {
+            error!(%kind, %code, %error, "a request failed");
+        }
         ErrorKind::Exhausted | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown => {
-            warn!(%kind, code, %error, "a request failed");
+            warn!(%kind, %code, %error, "a request failed");
         }
         ErrorKind::Invalid
         | ErrorKind::Denied

@@ -15,7 +15,10 @@
 
 mod clock;
 mod events;
+mod joint;
+mod operations;
 mod state;
+mod told;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,19 +26,22 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use steadfast_core::Monotonic;
 use steadfast_core::game_server::{CommandId, GameServer, Outgoing, ServerOptions};
-use steadfast_core::record::RecordAnswer;
+use steadfast_core::record::{RecordAnswer, RecordCommand};
 use steadfast_core::session::Spill;
-use steadfast_core::{Now, Rng};
+use steadfast_core::{Monotonic, Now, Rng, Timestamp};
 use steadfast_storage::{Done, Records};
 
+use crate::diagnostics::Monitor;
 use crate::engine::{Drive, Options};
+use crate::locks::Locks;
+use crate::settings::ChangeSettings;
+use crate::signals::{ChangeLog, Watch};
 use crate::spills::Spills;
 
 pub(crate) use clock::Clock;
 pub use events::Events;
-pub(crate) use events::{Queue, SessionEvents};
+pub(crate) use events::{Listener, Queue, SessionEvents};
 use state::Arrivals;
 pub(crate) use state::{Dropped, Hold, State};
 
@@ -63,13 +69,16 @@ thread_local! {
 
 /// Stands for a lock that this thread holds. Without it, a callback that uses its own store would
 /// wait for itself for ever.
-struct Inside;
+pub(crate) struct Inside;
 
 impl Inside {
-    fn enter(driver: &Driver) -> Self {
+    pub(crate) fn enter(driver: &Driver) -> Self {
         let address = std::ptr::from_ref(driver).addr();
         INSIDE.with_borrow_mut(|inside| {
-            assert!(!inside.contains(&address), "an edit or a read of a session uses its store");
+            assert!(
+                !inside.contains(&address),
+                "a hook, a handler, an edit or a read of a session uses its store"
+            );
             inside.push(address);
         });
         Self
@@ -80,6 +89,15 @@ impl Drop for Inside {
     fn drop(&mut self) {
         INSIDE.with_borrow_mut(Vec::pop);
     }
+}
+
+/// What lives beside the game server, and is brought forward with it.
+pub(crate) trait Companion: Send + Sync {
+    /// Does what is due, without the lock of the server. When it is due again by itself.
+    fn turn(&self, now: Monotonic) -> Option<Monotonic>;
+
+    /// The server is over: nothing will be answered any more.
+    fn end(&self);
 }
 
 /// What a turn came to.
@@ -96,9 +114,12 @@ pub(crate) struct Driver {
     records: Arc<dyn Records>,
     clock: Clock,
     pub(crate) spills: Arc<Spills>,
+    pub(crate) monitor: Arc<Monitor>,
+    pub(crate) locks: Locks,
     state: Mutex<State>,
     inbox: Mutex<Inbox>,
     arrived: Condvar,
+    companions: Mutex<Vec<Weak<dyn Companion>>>,
     /// Held through a turn: events are told in their order.
     turning: Mutex<()>,
 }
@@ -129,7 +150,8 @@ impl Driver {
         result
     }
 
-    fn call(&self) {
+    /// Has a turn made.
+    pub(crate) fn call(&self) {
         self.inbox().is_called = true;
         self.arrived.notify_all();
     }
@@ -146,7 +168,13 @@ impl Driver {
         self.arrived.notify_all();
     }
 
+    /// The time that its sessions are driven by.
+    pub(crate) fn now(&self) -> Monotonic {
+        self.clock.now().mono
+    }
+
     fn receive(&self, id: CommandId, answer: RecordAnswer) {
+        self.monitor.answered(id, &answer, self.now());
         self.inbox().arrivals.answers.push((id, answer));
         self.arrived.notify_all();
     }
@@ -162,20 +190,58 @@ impl Driver {
         };
         let now = self.clock.now();
         let mut deliveries = Vec::new();
-        let (commands, turn) = {
+        let (commands, is_over, wake) = {
+            // Hooks and handlers run in here too.
+            let _inside = Inside::enter(self);
             let mut state = self.lock();
             let commands = state.advance(now, arrivals, &mut deliveries);
-            let turn = if state.is_over() { Turn::Over } else { Turn::Until(state.schedule()) };
-            (commands, turn)
+            (commands, state.is_over(), state.schedule())
         };
         for delivery in deliveries {
-            delivery.carry_out(&self.spills);
+            delivery.carry_out(self);
         }
+        self.locks.expire(now.mono);
+        self.monitor.step(now.mono);
+        self.monitor.notify();
+        let companions_wake = self.turn_companions(now.mono, is_over);
         drop(turning);
         for outgoing in commands {
+            self.monitor.sent(outgoing.id, &outgoing.command, now.mono);
             self.submit(outgoing);
         }
-        turn
+        if is_over {
+            return Turn::Over;
+        }
+        let wakes = [wake, self.locks.next_wake(), self.monitor.next_wake(), companions_wake];
+        Turn::Until(wakes.into_iter().flatten().min())
+    }
+
+    /// Has something brought forward with the server, as long as it is there.
+    pub(crate) fn accompany(&self, companion: Weak<dyn Companion>) {
+        self.companions().push(companion);
+        self.call();
+    }
+
+    fn companions(&self) -> MutexGuard<'_, Vec<Weak<dyn Companion>>> {
+        self.companions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn_companions(&self, now: Monotonic, is_over: bool) -> Option<Monotonic> {
+        let mut there = Vec::new();
+        self.companions().retain(|companion| {
+            let found = companion.upgrade();
+            let is_there = found.is_some();
+            there.extend(found);
+            is_there
+        });
+        let wakes = there.iter().map(|companion| {
+            let wake = companion.turn(now);
+            if is_over {
+                companion.end();
+            }
+            wake
+        });
+        wakes.collect::<Vec<_>>().into_iter().flatten().min()
     }
 
     fn submit(self: &Arc<Self>, outgoing: Outgoing) {
@@ -228,6 +294,9 @@ impl Driver {
             // store is opened again; whoever waits is told that it is over.
             let abandoned = self.lock().break_off();
             drop(abandoned);
+            self.locks.end_all();
+            self.monitor.notify();
+            self.turn_companions(self.now(), true);
         }
     }
 
@@ -250,6 +319,10 @@ impl Driver {
 /// Keeps a driver at work. The last one that is dropped lets the server close by itself.
 pub(crate) struct Keep {
     pub(crate) driver: Arc<Driver>,
+    /// What its sessions keep of their changes.
+    pub(crate) changes: ChangeSettings,
+    /// The clock of what is told to people.
+    wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -258,21 +331,36 @@ impl Keep {
     pub(crate) fn start(
         records: Arc<dyn Records>,
         spills: Arc<Spills>,
+        monitor: Arc<Monitor>,
         options: &Options,
         seed: u64,
     ) -> std::io::Result<Self> {
         let clock = Clock::new(options);
         let server_options = ServerOptions {
             settings: options.sessions.clone(),
+            operations: options.operations.clone(),
             home: records.home(),
             address: Arc::clone(&options.address),
             rng: Rng::seeded(seed),
         };
         let server = GameServer::new(clock.now(), server_options)
             .expect("the settings were checked when the store was opened");
-        let (state, inbox) = (Mutex::new(State::new(server)), Mutex::default());
-        let (arrived, turning) = (Condvar::new(), Mutex::default());
-        let driver = Arc::new(Driver { records, clock, spills, state, inbox, arrived, turning });
+        let state = Mutex::new(State::new(server, Arc::clone(&monitor)));
+        let (inbox, arrived, turning) = (Mutex::default(), Condvar::new(), Mutex::default());
+        let (locks, companions) = (Locks::default(), Mutex::default());
+        let driver = Driver {
+            records,
+            clock,
+            spills,
+            monitor,
+            locks,
+            state,
+            inbox,
+            arrived,
+            companions,
+            turning,
+        };
+        let driver = Arc::new(driver);
         let thread = match options.drive {
             Drive::ByPoll | Drive::ByPollAt(_) => None,
             Drive::ByThread => {
@@ -281,13 +369,25 @@ impl Keep {
                 Some(named.spawn(move || driver.run())?)
             }
         };
-        Ok(Self { driver, thread: Mutex::new(thread) })
+        let (changes, wall, thread) =
+            (options.changes, Arc::clone(&options.clock), Mutex::new(thread));
+        Ok(Self { driver, changes, wall, thread })
+    }
+
+    /// What a session keeps of its changes.
+    pub(crate) fn change_log(&self, watch: &Arc<Watch>) -> ChangeLog {
+        ChangeLog::new(self.changes, Arc::clone(&self.wall), Arc::clone(watch))
     }
 
     /// Makes the turns that are due, unless a thread does. How long nothing more is due.
     pub(crate) fn poll(&self) -> Option<Duration> {
         let has_thread = self.thread().is_some();
         if has_thread { None } else { self.driver.poll() }
+    }
+
+    /// Asks the store for something that the server does not ask by itself.
+    pub(crate) fn ask(&self, command: RecordCommand, done: Done<RecordAnswer>) {
+        self.driver.records.submit(Arc::new(command), done);
     }
 
     /// Releases every session and ends the server.
@@ -324,6 +424,16 @@ impl Keep {
             }
         }
         receiver.try_recv().unwrap_or_default()
+    }
+
+    /// Waits until something arrives for whoever makes the turns, or for so long.
+    pub(crate) fn rest(&self, at_most: Duration) {
+        let has_thread = self.thread().is_some();
+        if has_thread {
+            thread::park_timeout(at_most);
+        } else {
+            self.driver.rest(None, Some(at_most));
+        }
     }
 
     fn thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::document::DocumentLimits;
+use steadfast_core::operation::OperationSettings;
 use steadfast_core::platform::Settings;
 use steadfast_core::session::{SessionSettings, SettingsError};
-use steadfast_core::{ErrorKind, Limits, Monotonic, Timestamp, UniverseId};
+use steadfast_core::{Code, ErrorKind, Limits, Monotonic, Timestamp, UniverseId};
 use steadfast_storage::Ownership;
 use steadfast_storage_redb as redb;
+
+use crate::settings::{CarriedSettings, ChangeSettings, CriticalSettings, PlayerSettings};
 
 /// Who makes sessions go on: sends what is due, and takes the answers.
 #[derive(Clone, Default)]
@@ -56,6 +59,16 @@ pub struct Options {
     pub sessions: SessionSettings,
     /// What the data of a session may hold.
     pub documents: DocumentLimits,
+    /// The limits of durable operations.
+    pub operations: OperationSettings,
+    /// What the players facade does.
+    pub players: PlayerSettings,
+    /// What sessions keep of their changes.
+    pub changes: ChangeSettings,
+    /// When so much goes wrong that the game should do less.
+    pub critical: CriticalSettings,
+    /// What has no effect on our own backends.
+    pub carried: CarriedSettings,
     /// Who makes sessions go on.
     pub drive: Drive,
     /// Where this game server can be reached, for people: who finds a record held by it is told.
@@ -78,6 +91,11 @@ impl Default for Options {
             universe: UniverseId(1),
             sessions: SessionSettings::default(),
             documents: DocumentLimits::default(),
+            operations: OperationSettings::default(),
+            players: PlayerSettings::default(),
+            changes: ChangeSettings::default(),
+            critical: CriticalSettings::default(),
+            carried: CarriedSettings::default(),
             drive: Drive::default(),
             address: "".into(),
             ownership: Ownership::default(),
@@ -95,6 +113,11 @@ impl fmt::Debug for Options {
             .field("universe", &self.universe)
             .field("sessions", &self.sessions)
             .field("documents", &self.documents)
+            .field("operations", &self.operations)
+            .field("players", &self.players)
+            .field("changes", &self.changes)
+            .field("critical", &self.critical)
+            .field("carried", &self.carried)
             .field("drive", &self.drive)
             .field("address", &self.address)
             .field("ownership", &self.ownership)
@@ -124,10 +147,15 @@ pub enum OpenError {
 impl OpenError {
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    /// A stable code.
+    pub fn code(&self) -> Code {
         match self {
-            Self::Directory(error) => error.kind(),
-            Self::Thread(_) | Self::Spills(_) => ErrorKind::Unavailable,
-            Self::Settings(_) => ErrorKind::Invalid,
+            Self::Directory(error) => error.code(),
+            Self::Thread(_) | Self::Spills(_) => Code::StorageUnavailable,
+            Self::Settings(error) => error.code(),
         }
     }
 }

@@ -1,9 +1,15 @@
 //! Why sessions refuse: one enum for each thing that can be asked of them.
 
-use steadfast_core::ErrorKind;
-use steadfast_core::document::{self, Problem};
+use std::sync::Arc;
+
+use steadfast_core::document;
 use steadfast_core::id::NameError;
-use steadfast_core::session::{Access, OpenError};
+use steadfast_core::operation::ReservedKind;
+use steadfast_core::platform::PlatformError;
+use steadfast_core::session::{Access, AwaitError, OpenError, QueueError};
+use steadfast_core::{Code, ErrorKind};
+
+use crate::locks::LockError;
 
 /// Why there are no sessions of a data store.
 #[derive(Debug, thiserror::Error)]
@@ -23,18 +29,15 @@ pub enum StoreError {
 impl StoreError {
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Name(_) => ErrorKind::Invalid,
-            Self::Thread(_) | Self::Closed => ErrorKind::Unavailable,
-        }
+        self.code().kind()
     }
 
     /// A stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Name(error) => name_code(error),
-            Self::Thread(_) => "StorageUnavailable",
-            Self::Closed => "StoreClosed",
+            Self::Name(error) => error.code(),
+            Self::Thread(_) => Code::StorageUnavailable,
+            Self::Closed => Code::StoreClosed,
         }
     }
 }
@@ -54,16 +57,13 @@ pub enum SessionOpenError {
 impl SessionOpenError {
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Name(_) => ErrorKind::Invalid,
-            Self::Refused(error) => error.kind(),
-        }
+        self.code().kind()
     }
 
     /// A stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Name(error) => name_code(error),
+            Self::Name(error) => error.code(),
             Self::Refused(error) => error.code(),
         }
     }
@@ -79,37 +79,165 @@ pub enum EditError {
     /// The edit gave itself up, or left what cannot be stored.
     #[error(transparent)]
     Edit(#[from] document::EditError),
+    /// The named lock that it was to be made under was not free.
+    #[error(transparent)]
+    Lock(#[from] LockError),
 }
 
 impl EditError {
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Access(access) => access.kind(),
-            Self::Edit(error) => error.kind(),
-        }
+        self.code().kind()
     }
 
     /// A stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
             Self::Access(access) => access.code(),
-            Self::Edit(document::EditError::Cancelled(_)) => "TransactionCancelled",
-            Self::Edit(document::EditError::InsufficientFunds { .. }) => "InsufficientFunds",
-            Self::Edit(document::EditError::Invalid(invalid))
-                if matches!(invalid.problem, Problem::TooLarge { .. }) =>
-            {
-                "DataTooLarge"
-            }
-            Self::Edit(_) => "InvalidData",
+            Self::Edit(error) => error.code(),
+            Self::Lock(error) => error.code(),
         }
     }
 }
 
-fn name_code(error: &NameError) -> &'static str {
-    match error {
-        NameError::Reserved { .. } => "ReservedName",
-        NameError::Empty { .. } | NameError::TooLong { .. } => "InvalidName",
+/// Why nobody can say how a session differs from what is stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiffError {
+    /// The session is over.
+    #[error(transparent)]
+    Access(#[from] Access),
+    /// The store refused to read.
+    #[error(transparent)]
+    Store(#[from] PlatformError),
+    /// What is stored is more than a session can hold.
+    #[error("what is stored is nothing that a session can hold")]
+    Unreadable,
+    /// The store ended without an answer.
+    #[error("the store did not answer")]
+    NoAnswer,
+}
+
+impl DiffError {
+    /// What the caller does now.
+    pub fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    /// A stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Access(access) => access.code(),
+            Self::Store(error) => error.code(),
+            Self::Unreadable => Code::InvalidData,
+            Self::NoAnswer => Code::StorageUnavailable,
+        }
+    }
+}
+
+/// Why a kind of operation cannot be handled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KindError {
+    /// That is no kind.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Kinds that start so are built in.
+    #[error(transparent)]
+    Reserved(#[from] ReservedKind),
+}
+
+impl KindError {
+    /// What the caller does now.
+    pub fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    /// A stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Name(error) => error.code(),
+            Self::Reserved(_) => Code::ReservedName,
+        }
+    }
+}
+
+/// Why an operation was not queued, did not end, or not as it was meant to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperationError {
+    /// That is no key, no id or no kind.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Its payload cannot be written as JSON, or its answer not be read as what was asked for.
+    #[error("the payload or the answer of the operation is not the JSON that was expected")]
+    Json(#[source] serde_json::Error),
+    /// It was not queued, or nobody knows.
+    #[error(transparent)]
+    Queue(Box<QueueError>),
+    /// Nobody can say how it stands.
+    #[error(transparent)]
+    Await(Box<AwaitError>),
+    /// It failed for good, and left a dead letter.
+    #[error("the operation failed after {tries} tries: {error}")]
+    Failed {
+        /// What went wrong last.
+        error: Arc<str>,
+        /// Tries before its end.
+        tries: u32,
+    },
+    /// It ended without effect.
+    #[error("the operation was cancelled: {reason}")]
+    Cancelled {
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// It has not ended. It may be applied later.
+    #[error("the operation has not ended yet")]
+    Unsettled,
+    /// It is so old that nobody knows what became of it.
+    #[error("the operation is so old that nobody knows what became of it")]
+    Expired,
+    /// Nobody knows it.
+    #[error("nobody knows the operation")]
+    NotFound,
+    /// The session is over.
+    #[error(transparent)]
+    Access(#[from] Access),
+}
+
+impl From<QueueError> for OperationError {
+    fn from(error: QueueError) -> Self {
+        Self::Queue(Box::new(error))
+    }
+}
+
+impl From<AwaitError> for OperationError {
+    fn from(error: AwaitError) -> Self {
+        Self::Await(Box::new(error))
+    }
+}
+
+impl OperationError {
+    /// What the caller does now.
+    pub fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    /// A stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Name(error) => error.code(),
+            Self::Json(_) => Code::InvalidData,
+            Self::Queue(error) => error.code(),
+            Self::Await(error) => error.code(),
+            Self::Failed { .. } => Code::HandlerFailed,
+            Self::Cancelled { .. } => Code::TransactionCancelled,
+            Self::Unsettled => Code::OutcomeUnknown,
+            Self::Expired => Code::OperationExpired,
+            Self::NotFound => Code::OperationNotFound,
+            Self::Access(access) => access.code(),
+        }
     }
 }
 
@@ -124,18 +252,24 @@ mod tests {
             assert_eq!(StoreError::from(error).code(), opened.code());
             (opened.kind(), opened.code())
         };
-        assert_eq!(name(NameError::Empty { what: "key" }), (ErrorKind::Invalid, "InvalidName"));
-        assert_eq!(name(NameError::Reserved { what: "key" }), (ErrorKind::Invalid, "ReservedName"));
-        assert_eq!(StoreError::Closed.code(), "StoreClosed");
+        assert_eq!(name(NameError::Empty { what: "key" }), (ErrorKind::Invalid, Code::InvalidName));
+        assert_eq!(
+            name(NameError::Reserved { what: "key" }),
+            (ErrorKind::Invalid, Code::ReservedName)
+        );
+        assert_eq!(StoreError::Closed.code(), Code::StoreClosed);
         let closed = SessionOpenError::from(OpenError::Closed);
-        assert_eq!((closed.kind(), closed.code()), (ErrorKind::Unavailable, "StoreClosed"));
+        assert_eq!((closed.kind(), closed.code()), (ErrorKind::Unavailable, Code::StoreClosed));
         let access = EditError::from(Access::Closed);
-        assert_eq!((access.kind(), access.code()), (ErrorKind::Fenced, "SessionClosed"));
+        assert_eq!((access.kind(), access.code()), (ErrorKind::Fenced, Code::SessionClosed));
         let cancelled = document::EditError::from(document::Cancel::because("no"));
         let cancelled = EditError::from(cancelled);
         assert_eq!(
             (cancelled.kind(), cancelled.code()),
-            (ErrorKind::Conflict, "TransactionCancelled")
+            (ErrorKind::Conflict, Code::TransactionCancelled)
         );
+        let path = steadfast_core::Path::root();
+        let full = EditError::from(document::EditError::Full { path, capacity: 3 });
+        assert_eq!((full.kind(), full.code()), (ErrorKind::Conflict, Code::ArrayFull));
     }
 }

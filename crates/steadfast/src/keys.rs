@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use steadfast_core::key::{ApiKey, KeyScope, Only};
 use steadfast_core::row::Birth;
 use steadfast_core::{
-    ApiKeyId, Batch, Condition, ErrorKind, Found, Outcome, ReadError, Refusal, Revision, Row,
+    ApiKeyId, Batch, Code, Condition, ErrorKind, Found, Outcome, ReadError, Refusal, Revision, Row,
     RowBody, RowKey, RowRange, StoreName, Timestamp, UniverseId, Write, WriteId,
 };
 use steadfast_storage::Backend;
@@ -102,28 +102,20 @@ pub enum KeyError {
 impl KeyError {
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::Exists | Self::Conflict { .. } => ErrorKind::Conflict,
-            Self::WeakSecret { .. } => ErrorKind::Invalid,
-            Self::Corrupt { .. } => ErrorKind::Corrupt,
-            Self::StoreFull { .. } => ErrorKind::Exhausted,
-            Self::Unavailable { .. } => ErrorKind::Unavailable,
-            Self::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
-        }
+        self.code().kind()
     }
 
     /// The stable code, as JSON shows it.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::NotFound { .. } => "KeyNotFound",
-            Self::Exists => "KeyExists",
-            Self::Conflict { .. } => "KeyConflict",
-            Self::WeakSecret { .. } => "WeakSecret",
-            Self::Corrupt { .. } => "Corrupt",
-            Self::StoreFull { .. } => "StorageFull",
-            Self::Unavailable { .. } => "StorageUnavailable",
-            Self::OutcomeUnknown { .. } => "OutcomeUnknown",
+            Self::NotFound { .. } => Code::KeyNotFound,
+            Self::Exists => Code::KeyExists,
+            Self::Conflict { .. } => Code::KeyConflict,
+            Self::WeakSecret { .. } => Code::WeakSecret,
+            Self::Corrupt { .. } => Code::Corrupt,
+            Self::StoreFull { .. } => Code::StorageFull,
+            Self::Unavailable { .. } => Code::StorageUnavailable,
+            Self::OutcomeUnknown { .. } => Code::OutcomeUnknown,
         }
     }
 }
@@ -268,7 +260,8 @@ impl ApiKeys {
                 | RowBody::Record(_)
                 | RowBody::Ends(_)
                 | RowBody::Presence(_)
-                | RowBody::Mail(_) => Err(KeyError::Corrupt { id }),
+                | RowBody::Mail(_)
+                | RowBody::Ledger(_) => Err(KeyError::Corrupt { id }),
             },
             Some(Found::Corrupt(_)) => Err(KeyError::Corrupt { id }),
             Some(Found::Absent) | None => Ok(None),

@@ -1,6 +1,8 @@
 //! Player data that cannot be lost: the library.
 //!
 //! ```
+//! use std::time::Duration;
+//!
 //! use serde::{Deserialize, Serialize};
 //! use steadfast::Steadfast;
 //!
@@ -14,19 +16,23 @@
 //! # let dir = tempfile::tempdir()?;
 //! # std::env::set_current_dir(&dir)?;
 //! let db = Steadfast::open("./data").await?;
-//! let players = db.store::<Save>("PlayerData").await?;
-//! let p = players.open("76561198000000000").await?;          // waits for hand-off; fails closed with a reason
-//! p.edit(|s| { s.coins -= 100; s.items.push("sword".into()); Ok(()) })?;
-//! p.checkpoint().await?;                                      // durable now
-//! p.release().await?;                                         // last save and release, one write
-//! # let p = players.open("76561198000000000").await?;
-//! # assert_eq!(p.get(|s| (s.coins, s.items.len()))?, (-100, 1));
+//! let players = db.players::<Save>("PlayerData").await?;
+//! players.join(7)?;                                           // opens the record `Player_7`
+//! players.wait(7, Duration::from_secs(30)).await?;            // fails closed, with a reason
+//! players.add(7, "coins", 100)?;
+//! players.edit(7, |s| { s.coins -= 60; s.items.push("sword".into()); Ok(()) })?;
+//! players.checkpoint(7).await?;                               // durable now
+//! players.release(7).await?;                                  // last save and release, one write
+//! # players.join(7)?;
+//! # players.wait(7, Duration::from_secs(30)).await?;
+//! # assert_eq!(players.get(7, |s| (s.coins, s.items.len()))?, (40, 1));
 //! # Ok(())
 //! # }
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
 //!
-//! A [`Session`] is exclusive work on one record. Its [`Store`] holds records of one type of yours,
+//! [`Players`] open, retry, wait and release, and have a short form by player of every change. Below
+//! them a [`Session`] is exclusive work on one record. Its [`Store`] holds records of one type of yours,
 //! or any JSON ([`Steadfast::values`]). What a session holds is the value of an ordinary entry, which
 //! data stores read; [`Steadfast::execute`] and its siblings reach those as the live service defines
 //! them:
@@ -69,12 +75,21 @@
 mod answer;
 #[cfg(feature = "open-cloud")]
 mod connect;
+mod diagnostics;
 mod driver;
 mod engine;
 mod errors;
+mod hooks;
+mod joint;
 mod keys;
+mod locks;
+mod operations;
+pub mod operator;
+mod players;
 mod session;
 mod sessions;
+mod settings;
+mod signals;
 mod spills;
 mod steadfast;
 mod store;
@@ -82,16 +97,32 @@ mod sweeper;
 
 #[cfg(feature = "open-cloud")]
 pub use connect::connect;
+pub use diagnostics::{Diagnostics, Histogram, Metric, MetricValue, RequestKind, Requests};
 pub use driver::Events;
 pub use engine::{Drive, OpenError, Options, Stopped};
-pub use errors::{EditError, SessionOpenError, StoreError};
+pub use errors::{DiffError, EditError, KindError, OperationError, SessionOpenError, StoreError};
+pub use joint::{TransactError, transact, transact_two};
 pub use keys::{ApiKeys, KeyError, NewKey, SECRET_SIZE_MIN};
-pub use session::{Data, Dynamic, Receipt, Session};
+pub use locks::{LOCK_NAME_SIZE_MAX, LOCK_WAITERS_MAX, LockError, LockTarget, NamedLock, lock_all};
+pub use operations::{NewOperation, OperationName, OperationState, OperationWait, QueuedOperation};
+pub use operator::Operator;
+pub use players::{
+    Blocking, Happened, PLAYER_EVENTS_MAX, PlayerCall, PlayerError, PlayerEvent, PlayerFailure,
+    PlayerId, PlayerState, Players, Unready,
+};
+pub use session::{Data, Dynamic, LabelError, Receipt, Session};
+pub use settings::{
+    Accepts, CarriedSettings, ChangeSettings, CriticalSettings, OnLoadFailure, PlayerSettings,
+    SETTINGS, Setting, SettingInput, SettingValue,
+};
+pub use signals::{Changed, Note, StoreEvent};
 pub use spills::KeptSpill;
 pub use steadfast::Steadfast;
-pub use steadfast_core::document::Cancel;
+pub use steadfast_core::document::{Cancel, Change};
+pub use steadfast_core::operation::{HandlerError, OperationSettings, UnknownOperationPolicy};
+pub use steadfast_core::schema::{Ahead, LoadError, Schema};
 pub use steadfast_core::session::{
-    Access, LossReason, SaveError, SessionEvent, SessionSettings, SessionState,
+    Access, LossReason, SaveError, SessionEvent, SessionSettings, SessionState, SettingsError,
 };
 pub use steadfast_storage::Ownership;
 pub use steadfast_storage_redb::{BackupError, Manifest, Observer, Progress, Stage};
@@ -104,3 +135,8 @@ pub use steadfast_core as core;
 pub use steadfast_open_cloud::client as open_cloud;
 /// The storage traits, for backends of one's own.
 pub use steadfast_storage as storage;
+
+/// The guide, so that its code is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/players.md")]
+struct GuideToPlayers;

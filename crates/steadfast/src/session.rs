@@ -1,5 +1,8 @@
 //! A session: exclusive work on one record, from its opening to its release.
 
+mod by_path;
+mod labels;
+
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -9,14 +12,23 @@ use std::task::{Context, Poll};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use steadfast_core::document::{Cancel, Changes, Document, Draft, Tree, Typed};
+use steadfast_core::document::{
+    self, Cancel, Change, Changes, Document, Draft, Insert, Tree, Typed,
+};
 use steadfast_core::game_server::EditRefused;
+use steadfast_core::operation::Handlers;
+use steadfast_core::record::{RecordCommand, RecordReply, With};
 use steadfast_core::session::{Access, SaveError, SessionEvent, SessionState};
-use steadfast_core::{EntryId, Path, Revision, SessionId, Value};
+use steadfast_core::value::Number;
+use steadfast_core::{EntryId, Limits, Path, Revision, SessionId, Value};
 
 use crate::answer::{Answer, submit};
 use crate::driver::{Events, Hold};
-use crate::errors::EditError;
+use crate::errors::{DiffError, EditError};
+use crate::signals::{ChangeLog, Changed, Edited, Note, difference};
+
+pub(crate) use by_path::edit_any;
+pub use labels::LabelError;
 
 /// What a session can hold as a type of one's own. A missing record begins as its default.
 pub trait Data: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static {}
@@ -34,13 +46,22 @@ pub enum Dynamic {}
 /// Edits and reads run under the lock of the server: they are meant to be short, and must not use
 /// the store or its sessions themselves.
 pub struct Session<T> {
-    hold: Arc<Hold>,
+    pub(crate) hold: Arc<Hold>,
+    pub(crate) wiring: Arc<Wiring>,
     shape: PhantomData<fn() -> T>,
 }
 
+/// What the sessions of a store share.
+pub(crate) struct Wiring {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) handlers: Arc<Handlers>,
+    /// The version that payloads of operations are written for.
+    pub(crate) schema: u32,
+}
+
 impl<T> Session<T> {
-    pub(crate) fn new(hold: Hold) -> Self {
-        Self { hold: Arc::new(hold), shape: PhantomData }
+    pub(crate) fn new(hold: Hold, wiring: Wiring) -> Self {
+        Self { hold: Arc::new(hold), wiring: Arc::new(wiring), shape: PhantomData }
     }
 
     /// Its record.
@@ -80,7 +101,10 @@ impl<T> Session<T> {
     /// # Errors
     /// [`Access`]: it takes no edit.
     pub fn mark_dirty(&self) -> Result<(), Access> {
-        let marked = self.hold.edit(|_| Ok::<_, std::convert::Infallible>(((), true)));
+        let marked = self.hold.edit(Note::default(), |_, _| {
+            let (answer, is_changed, places) = ((), true, None);
+            Ok::<_, std::convert::Infallible>(Edited { answer, is_changed, places })
+        });
         marked.map_err(|refused| match refused {
             EditRefused::Access(access) => access,
             EditRefused::Edit(never) => match never {},
@@ -157,13 +181,49 @@ impl<T> Session<T> {
         self.events().next().await
     }
 
+    /// Its changes from the first call on, as they become visible: edits, operations, what hooks do.
+    /// The oldest of more than 64 go; then a gap of [`Changed::change_count`] tells it, and who
+    /// follows along takes a snapshot. Of a type of one's own the exact places cost a comparison of
+    /// the whole data for each edit, from then on.
+    pub fn changes(&self) -> Events<Arc<Changed>> {
+        self.hold.events.changes.listen()
+    }
+
+    /// Its newest changes, the oldest of them first: as many as
+    /// [`ChangeSettings::audit_max`](crate::ChangeSettings::audit_max) says. Also when it is over.
+    pub fn audit_log(&self) -> Vec<Arc<Changed>> {
+        self.hold.events.changes.audit()
+    }
+
+    /// How what it holds now differs from what is stored, place by place.
+    ///
+    /// # Errors
+    /// [`DiffError`]: it is over, or what is stored cannot be read.
+    pub async fn diff(&self) -> Result<Vec<Change>, DiffError> {
+        let command = RecordCommand::Read { entry: self.entry().clone(), with: With::Data };
+        let unavailable = || DiffError::NoAnswer;
+        let answer = submit(|done| self.hold.keep.ask(command, done)).await;
+        let RecordReply::Read(view) = answer.ok_or_else(unavailable)?? else {
+            return Err(unavailable());
+        };
+        let content = view.data.and_then(|data| data.content);
+        let stored = match content {
+            Some(content) => Value::parse(content.value.as_str(), &self.wiring.limits)
+                .map_err(|_| DiffError::Unreadable)?,
+            None => Value::Null,
+        };
+        let now = self.hold.read(|document| document.snapshot_value())?;
+        Ok(document::diff(&stored, &now))
+    }
+
     fn edit_document<D: Document, R>(
         &self,
-        edit: impl FnOnce(&mut D) -> Result<(R, bool), steadfast_core::document::EditError>,
+        note: Note,
+        edit: impl FnOnce(&mut D, &ChangeLog) -> Result<Edited<R>, document::EditError>,
     ) -> Result<R, EditError> {
-        let result = self.hold.edit(|document| {
+        let result = self.hold.edit(note, |document, log| {
             let document = document.as_any_mut().downcast_mut().expect("it was opened as this");
-            edit(document)
+            edit(document, log)
         });
         result.map_err(|refused| match refused {
             EditRefused::Access(access) => EditError::Access(access),
@@ -187,7 +247,23 @@ impl<T: Data> Session<T> {
     /// # Panics
     /// When the callback does, or uses the store.
     pub fn edit<R>(&self, edit: impl FnOnce(&mut T) -> Result<R, Cancel>) -> Result<R, EditError> {
-        self.edit_document(|typed: &mut Typed<T>| Ok((typed.edit(edit)?, true)))
+        self.edit_as(Note::default(), edit)
+    }
+
+    /// [`edit`](Self::edit), and says why, and by what: for [`changes`](Self::changes) and the
+    /// [audit log](Self::audit_log).
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing is changed then.
+    ///
+    /// # Panics
+    /// When the callback does, or uses the store.
+    pub fn edit_as<R>(
+        &self,
+        note: Note,
+        edit: impl FnOnce(&mut T) -> Result<R, Cancel>,
+    ) -> Result<R, EditError> {
+        self.edit_document(note, |typed: &mut Typed<T>, log| edit_typed(typed, log, edit))
     }
 
     /// Looks at the data. Allowed until the session is over.
@@ -219,7 +295,24 @@ impl Session<Dynamic> {
         &self,
         edit: impl FnOnce(&mut Draft) -> Result<R, Cancel>,
     ) -> Result<R, EditError> {
-        self.transaction(edit).map(|(answer, _)| answer)
+        self.edit_as(Note::default(), edit)
+    }
+
+    /// [`edit`](Self::edit), and says why, and by what: for [`changes`](Self::changes) and the
+    /// [audit log](Self::audit_log).
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing is changed then.
+    ///
+    /// # Panics
+    /// When the callback does, or uses the store.
+    pub fn edit_as<R>(
+        &self,
+        note: Note,
+        edit: impl FnOnce(&mut Draft) -> Result<R, Cancel>,
+    ) -> Result<R, EditError> {
+        let answered = self.edit_document(note, |tree: &mut Tree, log| edit_tree(tree, log, edit));
+        answered.map(|(answer, _)| answer)
     }
 
     /// [`edit`](Self::edit), and which places were changed by it: each once, none inside another.
@@ -233,11 +326,77 @@ impl Session<Dynamic> {
         &self,
         edit: impl FnOnce(&mut Draft) -> Result<R, Cancel>,
     ) -> Result<(R, Changes), EditError> {
-        self.edit_document(|tree: &mut Tree| {
-            let (answer, changes) = tree.transaction(edit)?;
-            let is_changed = !changes.is_empty();
-            Ok(((answer, changes), is_changed))
-        })
+        self.edit_document(Note::default(), |tree: &mut Tree, log| edit_tree(tree, log, edit))
+    }
+
+    /// Puts a value at a path and returns what stood there: [`Draft::set`] as an edit of one step.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing is changed then.
+    pub fn set(
+        &self,
+        path: impl Into<Path>,
+        value: impl Into<Value>,
+    ) -> Result<Option<Value>, EditError> {
+        self.edit(|draft| Ok(draft.set(path, value)?))
+    }
+
+    /// Puts at a path what a function makes of what stands there: [`Draft::patch`].
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing is changed then.
+    pub fn patch(
+        &self,
+        path: impl Into<Path>,
+        next: impl FnOnce(Option<&Value>) -> Result<Value, Cancel>,
+    ) -> Result<Option<Value>, EditError> {
+        self.edit(|draft| Ok(draft.patch(path, next)?))
+    }
+
+    /// Adds to the number at a path and returns the sum: [`Draft::add`].
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing is changed then.
+    pub fn add(
+        &self,
+        path: impl Into<Path>,
+        amount: impl Into<Number>,
+    ) -> Result<Number, EditError> {
+        self.edit(|draft| Ok(draft.add(path, amount)?))
+    }
+
+    /// Takes from the number at a path if there is enough, and returns what remains:
+    /// [`Draft::try_debit`].
+    ///
+    /// # Errors
+    /// [`EditError`], `InsufficientFunds` with what there is; nothing is changed then.
+    pub fn try_debit(
+        &self,
+        path: impl Into<Path>,
+        amount: impl Into<Number>,
+    ) -> Result<Number, EditError> {
+        self.edit(|draft| Ok(draft.try_debit(path, amount)?))
+    }
+
+    /// Puts an item into the array at a path and returns its index: [`Draft::insert`].
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing is changed then.
+    pub fn insert(
+        &self,
+        path: impl Into<Path>,
+        item: impl Into<Value>,
+        at: Insert,
+    ) -> Result<usize, EditError> {
+        self.edit(|draft| Ok(draft.insert(path, item, at)?))
+    }
+
+    /// Takes out what stands at a path: [`Draft::remove`].
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing is changed then.
+    pub fn remove(&self, path: impl Into<Path>) -> Result<Value, EditError> {
+        self.edit(|draft| Ok(draft.remove(path)?))
     }
 
     /// What stands at a path; nothing if nothing does.
@@ -259,7 +418,8 @@ impl Session<Dynamic> {
 
 impl<T> Clone for Session<T> {
     fn clone(&self) -> Self {
-        Self { hold: Arc::clone(&self.hold), shape: PhantomData }
+        let (hold, wiring) = (Arc::clone(&self.hold), Arc::clone(&self.wiring));
+        Self { hold, wiring, shape: PhantomData }
     }
 }
 
@@ -269,10 +429,44 @@ impl<T> fmt::Debug for Session<T> {
     }
 }
 
+/// Edits a typed document, and finds out where if anybody wants to know.
+pub(crate) fn edit_typed<T: Data, R>(
+    typed: &mut Typed<T>,
+    log: &ChangeLog,
+    edit: impl FnOnce(&mut T) -> Result<R, Cancel>,
+) -> Result<Edited<R>, document::EditError> {
+    let before = log.is_on().then(|| typed.snapshot_value());
+    let answer = typed.edit(edit)?;
+    let places = before.map(|before| {
+        let after = typed.snapshot_value();
+        log.places(difference(&before, &after), &before, &after)
+    });
+    Ok(Edited { answer, is_changed: true, places })
+}
+
+/// Edits a document of any JSON.
+pub(crate) fn edit_tree<R>(
+    tree: &mut Tree,
+    log: &ChangeLog,
+    edit: impl FnOnce(&mut Draft) -> Result<R, Cancel>,
+) -> Result<Edited<(R, Changes)>, document::EditError> {
+    let before = log.is_on().then(|| tree.snapshot());
+    let (answer, changes) = tree.transaction(edit)?;
+    let is_changed = changes.must_be_saved();
+    let places = before.map(|before| log.places(changes.clone(), &before, tree.value()));
+    Ok(Edited { answer: (answer, changes), is_changed, places })
+}
+
 /// Tells what became of a save. Dropping it changes nothing.
 #[derive(Debug)]
 #[must_use = "what became of the save is told here only; drop it if that does not matter"]
 pub struct Receipt(Answer<Result<Revision, SaveError>>);
+
+impl Receipt {
+    pub(crate) fn of(answer: Answer<Result<Revision, SaveError>>) -> Self {
+        Self(answer)
+    }
+}
 
 impl Future for Receipt {
     type Output = Result<Revision, SaveError>;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use steadfast_core::{Limits, StoreId, StoreName};
 use steadfast_storage::Records;
 
+use crate::diagnostics::Monitor;
 use crate::driver::Keep;
 use crate::engine::Options;
 use crate::errors::StoreError;
@@ -26,12 +27,15 @@ enum Stage {
 pub(crate) struct Sessions {
     options: Options,
     pub(crate) spills: Arc<Spills>,
+    pub(crate) monitor: Arc<Monitor>,
     stage: Mutex<Stage>,
 }
 
 impl Sessions {
     pub(crate) fn new(records: Arc<dyn Records>, spills: Spills, options: Options) -> Self {
-        Self { options, spills: Arc::new(spills), stage: Mutex::new(Stage::Idle(records)) }
+        let monitor = Arc::new(Monitor::new(options.critical));
+        let (spills, stage) = (Arc::new(spills), Mutex::new(Stage::Idle(records)));
+        Self { options, spills, monitor, stage }
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -62,7 +66,8 @@ impl Sessions {
         Ok((self.start()?, store))
     }
 
-    fn start(&self) -> Result<Arc<Keep>, StoreError> {
+    /// The game server, which is started if it never ran.
+    pub(crate) fn start(&self) -> Result<Arc<Keep>, StoreError> {
         let mut stage = self.stage();
         let records = match &*stage {
             Stage::Running(keep) => return Ok(Arc::clone(keep)),
@@ -70,8 +75,8 @@ impl Sessions {
             Stage::Idle(records) => Arc::clone(records),
         };
         // Half of a random id is a seed that no other server has.
-        let spills = Arc::clone(&self.spills);
-        let keep = Keep::start(records, spills, &self.options, new_write_id().tag());
+        let (spills, monitor) = (Arc::clone(&self.spills), Arc::clone(&self.monitor));
+        let keep = Keep::start(records, spills, monitor, &self.options, new_write_id().tag());
         let keep = Arc::new(keep.map_err(StoreError::Thread)?);
         *stage = Stage::Running(Arc::clone(&keep));
         Ok(keep)

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use steadfast_core::game_server::ServerEvent;
+use steadfast_core::operation::OperationSettings;
 use steadfast_core::platform::{
     EntryPage, EntryState, FindStanding, ListEntries, ListOrdered, ListRevisions, ListStores,
     OrderedPage, OrderedRequest, OrderedState, Permit, PlatformError, RemoveRevision, Request,
@@ -15,7 +16,7 @@ use steadfast_core::platform::{
     TakeSnapshot, Update, UpdateStep,
 };
 use steadfast_core::session::Spill;
-use steadfast_core::{Content, EntryId, Limits, OpeningId, Timestamp, WriteId};
+use steadfast_core::{Content, EntryId, Limits, OpeningId, Scope, StoreId, Timestamp, WriteId};
 use steadfast_storage::{Backend, LocalPlatform, LocalRecords, MemoryBackend, Ownership, Platform};
 use steadfast_storage_redb::{BackupError, Manifest, Observer, RedbBackend};
 use tokio::sync::oneshot;
@@ -25,6 +26,7 @@ use crate::driver::Events;
 use crate::engine::{OpenError, Options, Stopped};
 use crate::errors::StoreError;
 use crate::keys::{ApiKeys, new_write_id};
+use crate::operator::Operator;
 use crate::session::{Data, Dynamic};
 use crate::sessions::Sessions;
 use crate::spills::{KeptSpill, Spills};
@@ -39,6 +41,8 @@ pub struct Steadfast {
     settings: Arc<Settings>,
     sweeper: Arc<Sweeper>,
     sessions: Arc<Sessions>,
+    records: LocalRecords,
+    operations: Arc<OperationSettings>,
     /// The backend once more, if it is one that can be copied.
     directory: Option<Arc<RedbBackend>>,
 }
@@ -94,7 +98,7 @@ impl Steadfast {
     /// # Errors
     /// [`OpenError::Thread`], [`OpenError::Settings`], [`OpenError::Spills`].
     pub fn over(backend: Arc<dyn Backend>, options: Options) -> Result<Self, OpenError> {
-        options.sessions.check().map_err(OpenError::Settings)?;
+        options.check().map_err(OpenError::Settings)?;
         let spills = Spills::open(options.spills_in.as_deref()).map_err(OpenError::Spills)?;
         let writes_per_key_max = options.limits.writes_per_key_max;
         let platform = LocalPlatform::new(backend, options.settings.clone(), writes_per_key_max)
@@ -105,13 +109,16 @@ impl Steadfast {
         let records = LocalRecords::new(platform.clone(), opening, options.ownership);
         let sweeper =
             Sweeper::start(&platform, &records, options.sweep_every).map_err(OpenError::Thread)?;
-        let sessions = Arc::new(Sessions::new(Arc::new(records), spills, options));
+        let operations = Arc::new(options.operations.clone());
+        let sessions = Arc::new(Sessions::new(Arc::new(records.clone()), spills, options));
         Ok(Self {
             platform,
             limits,
             settings,
             sweeper: Arc::new(sweeper),
             sessions,
+            records,
+            operations,
             directory: None,
         })
     }
@@ -123,6 +130,14 @@ impl Steadfast {
     /// [`StoreError`].
     #[expect(clippy::unused_async, reason = "stores behind a network will have to be asked")]
     pub async fn store<T: Data>(&self, name: &str) -> Result<Store<T>, StoreError> {
+        self.store_blocking(name)
+    }
+
+    /// [`store`](Self::store) without a runtime. It may take as long as the store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn store_blocking<T: Data>(&self, name: &str) -> Result<Store<T>, StoreError> {
         let (keep, store) = self.sessions.of_store(name, &self.limits)?;
         let documents = self.sessions.options().documents;
         Ok(Store::typed(keep, Arc::clone(&self.limits), store, documents))
@@ -134,9 +149,22 @@ impl Steadfast {
     /// [`StoreError`].
     #[expect(clippy::unused_async, reason = "stores behind a network will have to be asked")]
     pub async fn values(&self, name: &str) -> Result<Store<Dynamic>, StoreError> {
+        self.values_blocking(name)
+    }
+
+    /// [`values`](Self::values) without a runtime. It may take as long as the store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn values_blocking(&self, name: &str) -> Result<Store<Dynamic>, StoreError> {
         let (keep, store) = self.sessions.of_store(name, &self.limits)?;
         let documents = self.sessions.options().documents;
         Ok(Store::dynamic(keep, Arc::clone(&self.limits), store, documents))
+    }
+
+    /// What people do to the records of a data store and scope, under the name of one of them.
+    pub fn operator(&self, store: StoreId, scope: Scope, name: impl Into<Arc<str>>) -> Operator {
+        Operator::new(self.clone(), store, scope, name.into())
     }
 
     /// Does what is due for sessions and tells what happened, with [`Drive::ByPoll`]. How long
@@ -151,6 +179,10 @@ impl Steadfast {
     pub fn server_events(&self) -> Option<Events<ServerEvent>> {
         let keep = self.sessions.keep()?;
         Some(keep.driver.with(|state, _| Events::of(&state.server_events)))
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// How many sessions are open.
@@ -408,7 +440,15 @@ impl Steadfast {
         self.backend().close().map_err(|reason| Stopped { reason })
     }
 
-    fn backend(&self) -> &Arc<dyn Backend> {
+    pub(crate) fn records(&self) -> &LocalRecords {
+        &self.records
+    }
+
+    pub(crate) fn operations(&self) -> Arc<OperationSettings> {
+        Arc::clone(&self.operations)
+    }
+
+    pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         self.platform.backend()
     }
 }
@@ -418,10 +458,11 @@ async fn answered<T>(
     write_id: Option<WriteId>,
     answer: Answer<Result<T, PlatformError>>,
 ) -> Result<T, PlatformError> {
-    answer.await.unwrap_or_else(|| match write_id {
-        Some(write_id) => Err(PlatformError::OutcomeUnknown { write_id }),
-        None => Err(PlatformError::Unavailable { reason: "the store ended".into() }),
-    })
+    match (answer.await, write_id) {
+        (Some(answer), _) => answer,
+        (None, Some(write_id)) => Err(PlatformError::OutcomeUnknown { write_id }),
+        (None, None) => Err(PlatformError::Unavailable { reason: "the store ended".into() }),
+    }
 }
 
 impl fmt::Debug for Steadfast {

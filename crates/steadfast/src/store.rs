@@ -5,40 +5,41 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use steadfast_core::document::{Document, DocumentLimits, InvalidData, Tree, Typed};
-use steadfast_core::game_server::{OpenRequest, Parse, Ticket};
+use steadfast_core::document::{Cancel, Document, DocumentLimits, InvalidData, Typed, TypedCheck};
+use steadfast_core::game_server::{Claim, OpenRequest, Parse, Ticket};
 use steadfast_core::id::NameError;
+use steadfast_core::operation::Handlers;
+use steadfast_core::schema::{LoadError, Loaded, Schema, Stored};
 use steadfast_core::session::OpenError;
 use steadfast_core::{
     Content, EntryId, EntryKey, JsonText, Limits, Metadata, Scope, StoreId, Value,
 };
 
 use crate::answer::submit;
-use crate::driver::{Dropped, Hold, Keep};
+use crate::driver::{Dropped, Hold, Keep, Listener, SessionEvents};
 use crate::errors::SessionOpenError;
-use crate::session::{Data, Dynamic, Session};
+use crate::hooks::StoreHooks;
+use crate::session::{Data, Dynamic, Session, Wiring};
+use crate::signals::Watch;
 
 type Defaults = Arc<dyn Fn() -> Result<JsonText, InvalidData> + Send + Sync>;
+type Load =
+    Arc<dyn Fn(&Schema, Stored<'_>, DocumentLimits) -> Result<Loaded, LoadError> + Send + Sync>;
 
 /// The records of a data store, as sessions open them. A cheap handle.
 pub struct Store<T> {
-    keep: Arc<Keep>,
-    limits: Arc<Limits>,
+    pub(crate) keep: Arc<Keep>,
+    pub(crate) limits: Arc<Limits>,
     id: StoreId,
     scope: Scope,
-    parse: Parse,
+    documents: DocumentLimits,
+    pub(crate) schema: Arc<Schema>,
+    load: Load,
     defaults: Defaults,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) hooks: StoreHooks,
+    pub(crate) watch: Arc<Watch>,
     shape: PhantomData<fn() -> T>,
-}
-
-/// How a record is opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Claim {
-    /// Its holder is waited for.
-    #[default]
-    Wait,
-    /// It is taken from a holder that does not let go when asked.
-    Steal,
 }
 
 impl<T: Data> Store<T> {
@@ -48,11 +49,22 @@ impl<T: Data> Store<T> {
         id: StoreId,
         documents: DocumentLimits,
     ) -> Self {
-        let parse = parse_by(move |text| Typed::<T>::parse(text, documents));
         let defaults = move || Ok(Typed::new(T::default(), documents)?.encode());
-        let (scope, defaults, shape) = (Scope::global(), Arc::new(defaults), PhantomData);
-        Self { keep, limits, id, scope, parse, defaults, shape }
+        Self::new(keep, limits, id, documents, load_typed::<T>(None), Arc::new(defaults))
     }
+
+    /// Refuses what the game does not want stored: of every edit, and of what is opened. An
+    /// [`InvalidData`] says where something is wrong. Of two checks the later one counts.
+    #[must_use]
+    pub fn check(self, check: impl Fn(&T) -> Result<(), Cancel> + Send + Sync + 'static) -> Self {
+        Self { load: load_typed::<T>(Some(Arc::new(check))), ..self }
+    }
+}
+
+fn load_typed<T: Data>(check: Option<TypedCheck<T>>) -> Load {
+    Arc::new(move |schema, stored, documents| {
+        schema.load_typed(stored, documents, check.clone()).map(Loaded::boxed)
+    })
 }
 
 impl Store<Dynamic> {
@@ -62,13 +74,15 @@ impl Store<Dynamic> {
         id: StoreId,
         documents: DocumentLimits,
     ) -> Self {
-        let parse = parse_by(move |text| Tree::parse(text, documents));
+        let load: Load = Arc::new(|schema, stored, documents| {
+            schema.load_tree(stored, documents).map(Loaded::boxed)
+        });
         let defaults: Defaults = Arc::new(|| Ok(JsonText::trusted("{}")));
-        let (scope, shape) = (Scope::global(), PhantomData);
-        Self { keep, limits, id, scope, parse, defaults, shape }
+        Self::new(keep, limits, id, documents, load, defaults)
     }
 
-    /// What a missing record begins as: an empty object unless set.
+    /// What a missing record begins as: an empty object unless set. What the template of the
+    /// [schema](Self::schema) has besides is added.
     #[must_use]
     pub fn with_defaults(self, defaults: &Value) -> Self {
         let text = defaults.to_json();
@@ -76,25 +90,78 @@ impl Store<Dynamic> {
     }
 }
 
-fn parse_by<D: Document>(
-    parse: impl Fn(JsonText) -> Result<D, InvalidData> + Send + Sync + 'static,
-) -> Parse {
-    Arc::new(move |text| match parse(text.clone()) {
-        Ok(document) => {
-            let document: Box<dyn Document> = Box::new(document);
-            Ok(document)
-        }
-        Err(error) => Err(error.to_string().into()),
-    })
-}
-
 impl<T> Store<T> {
+    fn new(
+        keep: Arc<Keep>,
+        limits: Arc<Limits>,
+        id: StoreId,
+        documents: DocumentLimits,
+        load: Load,
+        defaults: Defaults,
+    ) -> Self {
+        let watch = Arc::new(Watch::new(keep.changes));
+        Self {
+            keep,
+            limits,
+            id,
+            scope: Scope::global(),
+            documents,
+            schema: Arc::default(),
+            load,
+            defaults,
+            handlers: Arc::default(),
+            hooks: StoreHooks::default(),
+            watch,
+            shape: PhantomData,
+        }
+    }
+
     /// The same data store in another scope: `global` unless set.
     ///
     /// # Errors
     /// [`NameError`].
     pub fn scope(self, scope: &str) -> Result<Self, NameError> {
         Ok(Self { scope: Scope::parse(scope, &self.limits)?, ..self })
+    }
+
+    /// Which version of its shape the data has, how older data gets there, and what is refused. Without
+    /// one data is of version 0, and nothing else is opened. All servers that write a data store use
+    /// schemas of one game.
+    ///
+    /// # Example
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use steadfast::{Options, Schema, Steadfast};
+    ///
+    /// #[derive(Clone, Default, Deserialize, Serialize)]
+    /// struct Save { experience: u64 }
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let db = Steadfast::in_memory(Options::default())?;
+    /// let old = db.values("PlayerData").await?.open("7").await?;
+    /// old.edit(|draft| Ok(draft.set("xp", 40)?))?;
+    /// old.release().await?;
+    ///
+    /// let schema = Schema::new(1).step(1, |data| {
+    ///     let xp = data.remove(&"xp".into())?;
+    ///     data.set(&"experience".into(), xp)?;
+    ///     Ok(())
+    /// });
+    /// let players = db.store::<Save>("PlayerData").await?.schema(schema);
+    /// let p = players.open("7").await?;
+    /// assert_eq!(p.get(|save| save.experience)?, 40);
+    /// p.release().await?;
+    ///
+    /// // Code that does not know version 1 leaves the record alone.
+    /// let error = db.values("PlayerData").await?.open("7").await.unwrap_err();
+    /// assert_eq!(error.code().name(), "SchemaAhead");
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    #[must_use]
+    pub fn schema(self, schema: Schema) -> Self {
+        Self { schema: Arc::new(schema), ..self }
     }
 
     /// Opens a record for exclusive work. Another server that holds it is asked for it, and waited
@@ -110,7 +177,23 @@ impl<T> Store<T> {
         &self,
         key: &str,
     ) -> impl Future<Output = Result<Session<T>, SessionOpenError>> + Send + use<T> {
-        self.claim(key, Claim::Wait)
+        self.claim(key, Claim::Wait, None)
+    }
+
+    /// [`open`](Self::open), and has every event of the session heard from its grant on.
+    pub(crate) fn open_heard(
+        &self,
+        key: &str,
+        listener: Listener,
+    ) -> impl Future<Output = Result<Session<T>, SessionOpenError>> + Send + use<T> {
+        self.claim(key, Claim::Wait, Some(listener))
+    }
+
+    /// What a record that does not exist begins with.
+    pub(crate) fn template(&self) -> Result<Box<dyn Document>, LoadError> {
+        let text = (self.defaults)()?;
+        let stored = Stored { text: &text, schema: 0, is_new: true };
+        (self.load)(&self.schema, stored, self.documents).map(|loaded| loaded.document)
     }
 
     /// Opens a record, and takes it from a holder that does not let go when asked. What that one did
@@ -122,19 +205,24 @@ impl<T> Store<T> {
         &self,
         key: &str,
     ) -> impl Future<Output = Result<Session<T>, SessionOpenError>> + Send + use<T> {
-        self.claim(key, Claim::Steal)
+        self.claim(key, Claim::Steal, None)
     }
 
     fn claim(
         &self,
         key: &str,
         claim: Claim,
+        listener: Option<Listener>,
     ) -> impl Future<Output = Result<Session<T>, SessionOpenError>> + Send + use<T> {
-        let opening = self.request(key, claim).map(|request| {
+        let log = self.keep.change_log(&self.watch);
+        let events = Arc::new(SessionEvents::new(log).heard_by(listener));
+        let (limits, handlers) = (Arc::clone(&self.limits), Arc::clone(&self.handlers));
+        let wiring = Wiring { limits, handlers, schema: self.schema.version() };
+        let opening = self.request(key, claim, &events).map(|request| {
             let mut opening = Opening { keep: Arc::clone(&self.keep), ticket: None };
             let answer = submit(|done| {
                 let open = |state: &mut crate::driver::State, now| {
-                    state.open(now, request, &self.keep, done)
+                    state.open(now, request, events, &self.keep, done)
                 };
                 opening.ticket = self.keep.driver.with(open);
             });
@@ -145,23 +233,35 @@ impl<T> Store<T> {
             let answer: Option<Result<Hold, OpenError>> = answer.await;
             opening.ticket = None;
             let hold = answer.unwrap_or(Err(OpenError::Closed))?;
-            Ok(Session::new(hold))
+            Ok(Session::new(hold, wiring))
         }
     }
 
-    #[expect(clippy::result_large_err, reason = "told once for each opening")]
-    fn request(&self, key: &str, claim: Claim) -> Result<OpenRequest, SessionOpenError> {
+    /// The record of a key.
+    pub(crate) fn entry(&self, key: &str) -> Result<EntryId, NameError> {
         let key = EntryKey::parse(key, &self.limits)?;
-        let entry = EntryId { store: self.id.clone(), scope: self.scope.clone(), key };
-        let defaults = (self.defaults)().map_err(|error| {
-            let (entry, reason) = (entry.clone(), format!("its defaults: {error}").into());
-            OpenError::InvalidData { entry, reason }
-        })?;
+        Ok(EntryId { store: self.id.clone(), scope: self.scope.clone(), key })
+    }
+
+    #[expect(clippy::result_large_err, reason = "told once for each opening")]
+    fn request(
+        &self,
+        key: &str,
+        claim: Claim,
+        events: &Arc<SessionEvents>,
+    ) -> Result<OpenRequest, SessionOpenError> {
+        let entry = self.entry(key)?;
+        let defaults = (self.defaults)()
+            .map_err(|error| OpenError::Data { entry: entry.clone(), error: error.into() })?;
         let (user_ids, metadata) = (vec![], Metadata::empty());
         let defaults = Arc::new(Content { value: defaults, user_ids, metadata });
         let spill = self.keep.driver.spills.find(&entry);
-        let (parse, steal) = (Arc::clone(&self.parse), claim == Claim::Steal);
-        Ok(OpenRequest { entry, defaults, parse, steal, spill })
+        let (load, schema, documents) =
+            (Arc::clone(&self.load), Arc::clone(&self.schema), self.documents);
+        let parse: Parse = Arc::new(move |stored| load(&schema, stored, documents));
+        let handlers = Arc::clone(&self.handlers);
+        let hooks = Arc::new(self.hooks.of_session(events));
+        Ok(OpenRequest { entry, defaults, parse, claim, handlers, hooks, spill })
     }
 }
 
@@ -186,8 +286,13 @@ impl<T> Clone for Store<T> {
             limits: Arc::clone(&self.limits),
             id: self.id.clone(),
             scope: self.scope.clone(),
-            parse: Arc::clone(&self.parse),
+            documents: self.documents,
+            schema: Arc::clone(&self.schema),
+            load: Arc::clone(&self.load),
             defaults: Arc::clone(&self.defaults),
+            handlers: Arc::clone(&self.handlers),
+            hooks: self.hooks.clone(),
+            watch: Arc::clone(&self.watch),
             shape: PhantomData,
         }
     }
@@ -198,6 +303,7 @@ impl<T> fmt::Debug for Store<T> {
         f.debug_struct("Store")
             .field("id", &self.id)
             .field("scope", &self.scope)
+            .field("schema", &self.schema)
             .finish_non_exhaustive()
     }
 }

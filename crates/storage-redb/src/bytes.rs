@@ -47,6 +47,8 @@ pub(crate) enum Family {
     Presences,
     /// Mail to game servers.
     Mail,
+    /// Operations of records.
+    Ledgers,
 }
 
 impl Family {
@@ -67,6 +69,7 @@ impl Family {
             Self::Ends => 13,
             Self::Presences => 14,
             Self::Mail => 15,
+            Self::Ledgers => 16,
         }
     }
 }

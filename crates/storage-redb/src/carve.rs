@@ -33,8 +33,8 @@ use crate::engine::{EngineError, FAMILIES, Source, WriteTables};
 
 const PAGE_SIZE: usize = 4_096;
 
-/// The largest run of pages that is looked at as one leaf; single records are far smaller.
-const LEAF_SIZE_MAX: usize = 64 * 1_024;
+/// The largest leaf that is looked at: a record of its own, which the payload of an operation may be.
+const LEAF_SIZE_MAX: usize = 1_024 * 1_024;
 
 const LEAF: u8 = 1;
 
@@ -114,8 +114,10 @@ fn collect(base: &dyn StorageBackend) -> io::Result<Found> {
         let mut page = vec![0; size.min(PAGE_SIZE)];
         base.read(offset, &mut page)?;
         if page.first() == Some(&LEAF) {
-            if leaf_size(&page).is_some_and(|needed| needed > PAGE_SIZE && needed <= size) {
-                page.resize(size, 0);
+            if let Some(needed) = leaf_size(&page)
+                && (PAGE_SIZE..=size).contains(&needed)
+            {
+                page.resize(needed, 0);
                 base.read(offset, &mut page)?;
             }
             for (key, record) in pairs(&page) {

@@ -57,6 +57,8 @@ pub struct Report {
     pub presence_count: u64,
     /// Mail to game servers that can be read. Lost mail is asked for again.
     pub mail_count: u64,
+    /// Rows of the operations of records that can be read.
+    pub ledger_count: u64,
     /// Values that nothing points to: lost space, not damage.
     pub orphan_count: u64,
     /// Rows that exist and cannot be read, with the reason.
@@ -213,7 +215,7 @@ fn examine_bodies(patient: &mut Patient, report: &mut Report, stores: &HashMap<u
     for of in Bodied::ALL {
         let mut readable = 0;
         for (key, found) in patient.bodies(of) {
-            let Some(problem) = found.problem(of) else {
+            let Some(problem) = found.problem(of, &key) else {
                 readable += 1;
                 continue;
             };
@@ -227,6 +229,7 @@ fn examine_bodies(patient: &mut Patient, report: &mut Report, stores: &HashMap<u
             Bodied::Ends => &mut report.ends_count,
             Bodied::Presence => &mut report.presence_count,
             Bodied::Mail => &mut report.mail_count,
+            Bodied::Ledger => &mut report.ledger_count,
         } = readable;
     }
 }

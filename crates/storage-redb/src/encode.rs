@@ -14,8 +14,9 @@
 //! end   K                       how the last grants of a record ended
 //! pre   server u128             a game server
 //! mail  server u128, names      what a game server is asked to do
+//! led   K 00 00, name           the operations of a record
 //! idx   family, key             that the key exists in `cur`, `sto`, `key`, `uni`, `ordk`, `ord`,
-//!                               `rec` or `pre`
+//!                               `rec`, `pre` or `led`
 //! meta  name                    counters
 //!
 //! K = store number u32, scope, 00, key; B = store number u32, scope, 00 00;
@@ -30,6 +31,7 @@ pub(crate) mod content;
 pub(crate) mod entry;
 pub(crate) mod index;
 pub(crate) mod keys;
+pub(crate) mod ledger;
 pub(crate) mod meta;
 pub(crate) mod ordered;
 pub(crate) mod record;

@@ -21,7 +21,7 @@ use crate::bytes::Family;
 pub(crate) type Bytes = &'static [u8];
 
 /// Every table, by family. Copies go through them in this order.
-pub(crate) const FAMILIES: [Family; 15] = [
+pub(crate) const FAMILIES: [Family; 16] = [
     Family::Current,
     Family::Values,
     Family::Revisions,
@@ -37,6 +37,7 @@ pub(crate) const FAMILIES: [Family; 15] = [
     Family::Ends,
     Family::Presences,
     Family::Mail,
+    Family::Ledgers,
 ];
 
 /// The name of a family's table.
@@ -57,6 +58,7 @@ pub(crate) const fn table_name(family: Family) -> &'static str {
         Family::Ends => "end",
         Family::Presences => "pre",
         Family::Mail => "mail",
+        Family::Ledgers => "led",
     }
 }
 
@@ -72,6 +74,7 @@ pub(crate) const fn since(family: Family) -> u8 {
         | Family::Meta => 1,
         Family::Universes | Family::Ordered | Family::Board | Family::Reviews => 2,
         Family::Records | Family::Ends | Family::Presences | Family::Mail => 3,
+        Family::Ledgers => 4,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use steadfast_core::ErrorKind;
+use steadfast_core::{Code, ErrorKind};
 
 /// Why a store was not opened. Nothing of it was changed, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -80,15 +80,17 @@ pub enum OpenError {
 impl OpenError {
     /// What the caller does about it.
     pub fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
         match self {
-            Self::Locked { .. } => ErrorKind::Conflict,
-            Self::NotAStore { .. } | Self::NotEmpty { .. } | Self::UnknownFormat { .. } => {
-                ErrorKind::Invalid
-            }
-            Self::Incomplete { .. } | Self::WentBack { .. } | Self::Damaged { .. } => {
-                ErrorKind::Corrupt
-            }
-            Self::Io { .. } | Self::Thread(_) => ErrorKind::Unavailable,
+            Self::Locked { .. } => Code::DirectoryLocked,
+            Self::NotAStore { .. } | Self::NotEmpty { .. } => Code::InvalidDirectory,
+            Self::UnknownFormat { .. } => Code::UnknownDirectoryFormat,
+            Self::Incomplete { .. } | Self::WentBack { .. } | Self::Damaged { .. } => Code::Corrupt,
+            Self::Io { .. } | Self::Thread(_) => Code::StorageUnavailable,
         }
     }
 }
@@ -107,4 +109,42 @@ pub enum CloseError {
     /// The marker of a clean close could not be written.
     #[error(transparent)]
     Io(#[from] OpenError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_not_to_open_says_what_to_do_now() {
+        let dir = PathBuf::from("data");
+        let reason = || "a checksum".to_owned();
+        let io = || io::Error::other("no");
+        let table = [
+            (
+                OpenError::Locked { dir: dir.clone(), holder: "process 1".into() },
+                Code::DirectoryLocked,
+                ErrorKind::Conflict,
+            ),
+            (OpenError::NotAStore { dir: dir.clone() }, Code::InvalidDirectory, ErrorKind::Invalid),
+            (OpenError::NotEmpty { dir: dir.clone() }, Code::InvalidDirectory, ErrorKind::Invalid),
+            (
+                OpenError::UnknownFormat { found: "format 9".into(), expected: 1 },
+                Code::UnknownDirectoryFormat,
+                ErrorKind::Invalid,
+            ),
+            (OpenError::Incomplete { dir: dir.clone() }, Code::Corrupt, ErrorKind::Corrupt),
+            (OpenError::WentBack { reason: reason() }, Code::Corrupt, ErrorKind::Corrupt),
+            (OpenError::Damaged { reason: reason() }, Code::Corrupt, ErrorKind::Corrupt),
+            (
+                OpenError::Io { action: "read", path: dir, source: io() },
+                Code::StorageUnavailable,
+                ErrorKind::Unavailable,
+            ),
+            (OpenError::Thread(io()), Code::StorageUnavailable, ErrorKind::Unavailable),
+        ];
+        for (error, code, kind) in table {
+            assert_eq!((error.code(), error.kind()), (code, kind), "{error}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use steadfast_core::{
 use crate::apply::Before;
 use crate::encode::bodied::{Bodied, encode_body};
 use crate::encode::content;
-use crate::encode::keys::{entry_key, mail_key, server_key};
+use crate::encode::keys::{entry_key, ledger_key, mail_key, server_key};
 use crate::stores::StoreNumbers;
 
 /// Stands in `K` for the number of a data store that is not known yet.
@@ -74,6 +74,11 @@ impl BodyRef {
             RowKey::Ends(entry) => (Bodied::Ends, EntryRef::new(stores, entry)),
             RowKey::Presence(server) => (Bodied::Presence, own(server_key(*server).to_vec())),
             RowKey::Mail(server, entry) => (Bodied::Mail, own(mail_key(*server, entry))),
+            RowKey::Ledger(entry, name) => {
+                let mut place = EntryRef::new(stores, entry);
+                place.entry_key = ledger_key(&place.entry_key, name);
+                (Bodied::Ledger, place)
+            }
             RowKey::Store(_)
             | RowKey::Entry(_)
             | RowKey::Revision(..)
@@ -347,7 +352,11 @@ fn deletion(stores: &StoreNumbers, key: &RowKey) -> Change {
         RowKey::Review(hour, reviewed) => {
             Change::DeleteReview { hour: *hour, reviewed: reviewed.clone() }
         }
-        RowKey::Record(_) | RowKey::Ends(_) | RowKey::Presence(_) | RowKey::Mail(..) => {
+        RowKey::Record(_)
+        | RowKey::Ends(_)
+        | RowKey::Presence(_)
+        | RowKey::Mail(..)
+        | RowKey::Ledger(..) => {
             let at = BodyRef::new(stores, key).expect("these families have a body");
             Change::DeleteBody { at }
         }

@@ -1,9 +1,10 @@
 //! Reads of single rows, from a snapshot or inside a write.
 //!
 //! A miss is believed only when a second witness confirms it: the index for entries, stores, API
-//! keys, universes, records and game servers, the chain of the history for revisions. A state is believed unless a witness
-//! knows of a newer one: the history for entries, the board for entries of ordered data stores.
-//! Everything else that does not read back as it was written is [`Found::Corrupt`].
+//! keys, universes, records, operations and game servers, the chain of the history for revisions. A
+//! state is believed unless a witness knows of a newer one: the history for entries, the board for
+//! entries of ordered data stores. Everything else that does not read back as it was written is
+//! [`Found::Corrupt`].
 
 pub(crate) mod body;
 pub(crate) mod ordered;
@@ -83,9 +84,11 @@ pub(crate) fn row(
                 review_found(*hour, reviewed.clone(), &key, record.value())
             }))
         }
-        RowKey::Record(_) | RowKey::Ends(_) | RowKey::Presence(_) | RowKey::Mail(..) => {
-            body::row(source, stores, key)
-        }
+        RowKey::Record(_)
+        | RowKey::Ends(_)
+        | RowKey::Presence(_)
+        | RowKey::Mail(..)
+        | RowKey::Ledger(..) => body::row(source, stores, key),
     }
 }
 

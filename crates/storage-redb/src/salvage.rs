@@ -62,13 +62,15 @@ pub struct SalvageReport {
     pub presence_count: u64,
     /// Mail to game servers that was saved.
     pub mail_count: u64,
+    /// Rows of the operations of records that were saved.
+    pub ledger_count: u64,
     /// Rows that exist and could not be read. They are marked as damaged in the new store.
     pub damaged: Vec<RowKey>,
     /// Values of damaged rows that were saved as revision rows, and entries of ordered data stores
     /// that were read off their boards.
     pub recovered: Vec<RowKey>,
-    /// What was found and belongs to nothing that has a name, and ends of grants and mail that could
-    /// not be read: without them nothing is taken for something else.
+    /// What was found and belongs to nothing that has a name, and ends of grants, mail and places in
+    /// the order of receipts that could not be read: without them nothing is taken for something else.
     pub lost: Vec<String>,
     /// What the engine said when it failed.
     pub failures: Vec<String>,

@@ -97,7 +97,7 @@ pub(crate) fn scan(
                 };
                 Ok(page.push_found(match seen {
                     Seen::Both(record, _) => api_key_found(id, record),
-                    Seen::OnlyTable | Seen::OnlyIndex => Found::Corrupt(RowKey::ApiKey(id)),
+                    Seen::OnlyTable(_) | Seen::OnlyIndex => Found::Corrupt(RowKey::ApiKey(id)),
                 }))
             })?;
         }
@@ -128,6 +128,9 @@ pub(crate) fn scan(
         RowRange::Mail { server, after } => {
             bodies::mail(source, *server, after.as_ref(), &mut page)?;
         }
+        RowRange::Ledger { entry, run, after } => {
+            bodies::ledger(source, stores, entry, *run, after.as_ref(), &mut page)?;
+        }
     }
     Ok((page.items, page.more))
 }
@@ -157,7 +160,8 @@ pub(crate) fn heads(
         | RowRange::Reviews { .. }
         | RowRange::Records { .. }
         | RowRange::Presences { .. }
-        | RowRange::Mail { .. } => {}
+        | RowRange::Mail { .. }
+        | RowRange::Ledger { .. } => {}
     }
     Ok((page.items, page.more))
 }
@@ -210,7 +214,7 @@ fn data_stores(
         };
         Ok(page.push_found(match seen {
             Seen::Both(record, _) => store_found(&store, key, record),
-            Seen::OnlyTable | Seen::OnlyIndex => Found::Corrupt(RowKey::Store(store)),
+            Seen::OnlyTable(_) | Seen::OnlyIndex => Found::Corrupt(RowKey::Store(store)),
         }))
     })
 }
@@ -231,7 +235,7 @@ fn ordered(
         let entry = EntryId { store: store.clone(), scope, key: name };
         Ok(page.push_found(match seen {
             Seen::Both(record, _) => read::ordered::found(source, key, &entry, record)?,
-            Seen::OnlyTable | Seen::OnlyIndex => Found::Corrupt(RowKey::Ordered(entry)),
+            Seen::OnlyTable(_) | Seen::OnlyIndex => Found::Corrupt(RowKey::Ordered(entry)),
         }))
     })
 }

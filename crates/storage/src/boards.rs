@@ -192,12 +192,12 @@ impl Drop for Question {
 fn value_of(found: &Found) -> Result<(&EntryKey, Option<i64>), PlatformError> {
     match found {
         Found::Absent => unreachable!("a scan answers what is there"),
-        Found::Corrupt(row) => Err(PlatformError::Corrupt { row: row.clone() }),
+        Found::Corrupt(row) => Err(PlatformError::Corrupt { row: Box::new(row.clone()) }),
         Found::Row(row) => match (&row.key, &row.body) {
             (RowKey::Ordered(entry), RowBody::Ordered(OrderedBody { value })) => {
                 Ok((&entry.key, *value))
             }
-            (key, _) => Err(PlatformError::Corrupt { row: key.clone() }),
+            (key, _) => Err(PlatformError::Corrupt { row: Box::new(key.clone()) }),
         },
     }
 }

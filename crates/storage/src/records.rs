@@ -70,7 +70,8 @@ impl LocalRecords {
         self.platform.submit(SweepServers { store: self.facts() }, done);
     }
 
-    fn facts(&self) -> StoreFacts {
+    /// What the store knows of itself at this moment.
+    pub fn facts(&self) -> StoreFacts {
         let backend = self.platform.backend();
         let (started_at, now) = (backend.started_at(), backend.now());
         StoreFacts { opening: self.opening, started_at, now }

@@ -14,6 +14,12 @@ const PROOF_SEEDS: &str = "20000";
 const PLANTED_SEEDS: &str = "2000";
 /// How often a real server is killed while it is written to.
 const KILL_ROUNDS: &str = "100";
+/// How often a game server is killed while its players play.
+const ARENA_ROUNDS: &str = "20";
+/// What the arena can break for its audit to find.
+const ARENA_FAULTS: [&str; 3] = ["forget-save", "forget-receipt", "mint-by-edit"];
+/// How the arena starts a line about something that must not be.
+const ARENA_WRONG: &str = "WRONG";
 /// Seeds whose traces are compared between the profiles.
 const REPLAY_SEEDS: &str = "200";
 /// How the proof starts the line that carries the hash of a run.
@@ -60,10 +66,10 @@ pub(super) fn planted(workspace: &Workspace) -> Result<()> {
 }
 
 /// Kills a real server again and again while it is written to, then loses a write on purpose and
-/// expects that this is noticed.
+/// expects that this is noticed. Does the same to a game server.
 ///
 /// # Errors
-/// Something acknowledged was lost, or the planted loss was not noticed.
+/// Something acknowledged was lost, or a planted loss was not noticed.
 pub(super) fn kill(workspace: &Workspace) -> Result<()> {
     let rounds = || workspace.built("examples/kill_rounds");
     command::run(rounds().args(["--rounds", KILL_ROUNDS]))?;
@@ -72,6 +78,26 @@ pub(super) fn kill(workspace: &Workspace) -> Result<()> {
         bail!("a planted loss was not noticed ({})\n{}", planted.status, planted.text());
     }
     printer::line("  found the planted loss of an acknowledged write");
+    arena(workspace)
+}
+
+/// The same for a game server with players and their operations: everything that it acknowledged is
+/// held against its directory, and so are its coins. Then things are broken on purpose.
+fn arena(workspace: &Workspace) -> Result<()> {
+    let rounds = |count| {
+        let mut arena = workspace.built("examples/arena");
+        arena.args(["rounds", "--rounds", count]);
+        arena
+    };
+    command::run(&mut rounds(ARENA_ROUNDS))?;
+    for fault in ARENA_FAULTS {
+        let planted = command::capture(rounds("1").args(["--plant", fault]))?;
+        let is_found = planted.text().lines().any(|line| line.starts_with(ARENA_WRONG));
+        if planted.status.code() != Some(RULE_BROKEN) || !is_found {
+            bail!("planted `{fault}` was not noticed ({})\n{}", planted.status, planted.text());
+        }
+        printer::line(&format!("  found {fault} in the arena"));
+    }
     Ok(())
 }
 

@@ -205,6 +205,6 @@ pub(crate) struct EntryRestore {
     pub(crate) consent: Consent,
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
     time::parse(text).map_err(|error| format!("{error}, such as 2026-11-20T08:00:00Z"))
 }

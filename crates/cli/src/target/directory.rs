@@ -1,6 +1,7 @@
 //! A data directory, opened by this process through the library.
 
 mod boards;
+mod operators;
 mod stores;
 
 use std::collections::BTreeSet;

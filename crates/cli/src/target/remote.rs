@@ -5,6 +5,7 @@ mod backups;
 mod boards;
 mod keys;
 mod lists;
+mod operators;
 mod setup;
 mod stores;
 
@@ -77,7 +78,7 @@ impl Remote {
     /// v1 has no call for one version, so this is v2.
     pub(super) async fn get_version(&self, name: &EntryName, version: &str) -> Result<State> {
         let last = format!("{}@{version}", name.key);
-        let url = self.entry_url(["cloud", "v2"], name, &last);
+        let url = self.entry_url(&["cloud", "v2"], name, &last);
         let entry: Entry = self.json(self.client.get(url), Access::Read).await?;
         entry.state()
     }
@@ -97,7 +98,7 @@ impl Remote {
             force: bool,
         }
         let last = format!("{}:restore", name.key);
-        let url = self.entry_url(["steadfast", "v1"], name, &last);
+        let url = self.entry_url(&["steadfast", "v1"], name, &last);
         let request = self.client.post(url).json(&Body { revision_id: revision, etag: at, force });
         let entry: Entry = self.json(request, Access::Write).await?;
         entry.state()
@@ -174,21 +175,12 @@ impl Remote {
     }
 
     /// The address of an entry by v2's pattern, which our own calls share.
-    fn entry_url(&self, api: [&str; 2], name: &EntryName, last: &str) -> Url {
+    fn entry_url(&self, api: &[&str], name: &EntryName, last: &str) -> Url {
         let universe = name.universe.to_string();
-        let [first, version] = api;
-        self.url(&[
-            first,
-            version,
-            "universes",
-            &universe,
-            "data-stores",
-            &name.store,
-            "scopes",
-            &name.scope,
-            "entries",
-            last,
-        ])
+        let (store, scope) = (&*name.store, &*name.scope);
+        let entry =
+            ["universes", &universe, "data-stores", store, "scopes", scope, "entries", last];
+        self.url(&[api, &entry].concat())
     }
 
     fn url(&self, segments: &[&str]) -> Url {

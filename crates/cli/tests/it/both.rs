@@ -42,3 +42,29 @@ pub(crate) fn seed(place: &Place, lines: &str) {
     std::fs::write(&file, lines).unwrap();
     place.run("seed", &["--universe", "7", file.to_str().unwrap()]).ok();
 }
+
+/// A game server that holds an entry of a directory, and is gone without a word.
+pub(crate) fn hold(dir: &Path, key: &str) {
+    use steadfast::core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody};
+    use steadfast::core::row::Birth;
+    use steadfast::core::{
+        Batch, EntryId, EntryKey, Revision, RowBody, RowKey, Scope, ServerId, SessionId, StoreId,
+        StoreName, UniverseId, Write, WriteId,
+    };
+    use steadfast::storage::{Backend, wait};
+
+    let store = StoreId { universe: UniverseId(7), name: StoreName::trusted("players") };
+    let entry = EntryId { store, scope: Scope::global(), key: EntryKey::trusted(key) };
+    let (session, write_id) = (SessionId(3), WriteId(9));
+    let (server, mode, since) = (ServerId(0xfeed), LeaseMode::Presence, Birth::ThisWrite);
+    let lease = Some(Lease { server, session, mode, since });
+    let (format, schema, fence, save_seq) = (RECORD_FORMAT, 0, Fence::first(session), 0);
+    let body = RowBody::Record(RecordBody { format, schema, lease, fence, save_seq, write_id });
+    let put = Write::Put { key: RowKey::Record(entry), revision: Revision::first(write_id), body };
+    let batch = Batch { conditions: vec![], writes: vec![put] };
+    let options = steadfast_storage_redb::Options::default();
+    let backend = steadfast_storage_redb::RedbBackend::open(dir, options).unwrap();
+    let outcome = wait(|done| backend.commit(batch, done)).unwrap();
+    assert!(outcome.committed().is_some());
+    backend.close().unwrap();
+}

@@ -51,7 +51,7 @@ fn a_stopped_directory_is_backed_up_verified_restored_and_forked() {
     created by  0.1.0
     commit  2
     last write  [TIME]
-    rows by table  cur 1, end 0, idx 3, key 1, mail 0, meta 1, ord 0, ordk 0, pre 0, rec 0, rev 0, sto 1, uni 0, val 0, ver 1
+    rows by table  cur 1, end 0, idx 3, key 1, led 0, mail 0, meta 1, ord 0, ordk 0, pre 0, rec 0, rev 0, sto 1, uni 0, val 0, ver 1
     damaged  none
     ");
     assert_eq!(run(&["verify", &saved]).ok(), made);

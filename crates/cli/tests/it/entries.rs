@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use insta::assert_snapshot;
 
-use crate::both::{empty_directory, server};
+use crate::both::{empty_directory, hold, server};
 use crate::program::{Place, Run, Server, run_with_stdin};
 use crate::shown::filtered;
 
@@ -263,32 +263,6 @@ fn a_server_lets_nobody_force_a_set_or_a_removal() {
     }
     assert_eq!(run(&place, "entry get", &["k"]).ok(), "1\n");
     assert_eq!(server.stop("TERM").0, Some(0));
-}
-
-/// A game server that holds an entry of a directory, and is gone without a word.
-fn hold(dir: &std::path::Path, key: &str) {
-    use steadfast::core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody};
-    use steadfast::core::row::Birth;
-    use steadfast::core::{
-        Batch, EntryId, EntryKey, Revision, RowBody, RowKey, Scope, ServerId, SessionId, StoreId,
-        StoreName, UniverseId, Write, WriteId,
-    };
-    use steadfast::storage::{Backend, wait};
-
-    let store = StoreId { universe: UniverseId(7), name: StoreName::trusted("players") };
-    let entry = EntryId { store, scope: Scope::global(), key: EntryKey::trusted(key) };
-    let (session, write_id) = (SessionId(3), WriteId(9));
-    let (server, mode, since) = (ServerId(0xfeed), LeaseMode::Presence, Birth::ThisWrite);
-    let lease = Some(Lease { server, session, mode, since });
-    let (format, schema, fence, save_seq) = (RECORD_FORMAT, 0, Fence::first(session), 0);
-    let body = RowBody::Record(RecordBody { format, schema, lease, fence, save_seq, write_id });
-    let put = Write::Put { key: RowKey::Record(entry), revision: Revision::first(write_id), body };
-    let batch = Batch { conditions: vec![], writes: vec![put] };
-    let options = steadfast_storage_redb::Options::default();
-    let backend = steadfast_storage_redb::RedbBackend::open(dir, options).unwrap();
-    let outcome = wait(|done| backend.commit(batch, done)).unwrap();
-    assert!(outcome.committed().is_some());
-    backend.close().unwrap();
 }
 
 #[test]

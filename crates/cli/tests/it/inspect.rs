@@ -55,6 +55,7 @@ fn a_whole_directory_is_healthy_and_can_be_copied() {
     revisions        11
     ordered entries  0
     records          0
+    operation rows   0
     game servers     0
     API keys         1
     orphaned values  0
@@ -71,6 +72,7 @@ fn a_whole_directory_is_healthy_and_can_be_copied() {
     revisions               11
     ordered entries         0
     records                 0
+    operation rows          0
     game servers            0
     API keys                1
     still damaged           none

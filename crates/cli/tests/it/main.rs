@@ -7,6 +7,8 @@ mod both;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod config;
+#[cfg(test)]
 mod copies;
 #[cfg(test)]
 mod entries;
@@ -30,5 +32,9 @@ mod serve;
 mod shown;
 #[cfg(test)]
 mod stores;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod support_refusals;
 #[cfg(test)]
 mod transfers;

@@ -11,8 +11,15 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// What the variables of whoever runs the tests must not decide.
-const VARIABLES: [&str; 4] =
-    ["STEADFAST_API_KEY", "STEADFAST_ADMIN_KEY", "STEADFAST_LOG", "NO_COLOR"];
+const VARIABLES: [&str; 7] = [
+    "STEADFAST_API_KEY",
+    "STEADFAST_ADMIN_KEY",
+    "STEADFAST_LOG",
+    "NO_COLOR",
+    "VISUAL",
+    "EDITOR",
+    "USER",
+];
 
 /// The program's own path.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_steadfast");

@@ -29,7 +29,8 @@ fn put(key: RowKey, content: &Arc<Content>) -> Write {
         | RowKey::Record(_)
         | RowKey::Ends(_)
         | RowKey::Presence(_)
-        | RowKey::Mail(..) => RowBody::Entry(state),
+        | RowKey::Mail(..)
+        | RowKey::Ledger(..) => RowBody::Entry(state),
     };
     Write::Put { key, revision: Revision::first(WriteId(1)), body }
 }

@@ -1,11 +1,13 @@
 //! A value while a transaction works on it.
 
+use std::sync::Arc;
+
 use crate::path::{Path, Step};
-use crate::value::{InvalidData, Number, Problem, Value, key_size};
+use crate::value::{InvalidData, Number, PathError, Problem, Value, key_size};
 
 use super::change::Recorder;
 use super::template;
-use super::{Cancel, Changes, DocumentLimits, EditError};
+use super::{Cancel, Changes, DocumentLimits, EditError, Rules};
 
 /// A value that a transaction works on, isolated from the document: it shares the branches that it
 /// does not change, and is discarded or swapped in as a whole.
@@ -18,6 +20,7 @@ pub struct Draft {
     /// That of the value as JSON, kept by adding what each step changes.
     size: usize,
     limits: DocumentLimits,
+    rules: Option<Arc<Rules>>,
     changed: Recorder,
 }
 
@@ -46,9 +49,40 @@ impl Insert {
     }
 }
 
+/// Edits a copy of a value, for documents that keep something else. Answers the copy, and where it
+/// differs from the value.
+///
+/// # Errors
+/// What the edit returns.
+pub fn edit_copy(
+    value: &Value,
+    limits: DocumentLimits,
+    edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
+) -> Result<(Value, Changes), EditError> {
+    edit_copy_under(None, value, limits, edit)
+}
+
+/// [`edit_copy`], by the rules of a document.
+pub(super) fn edit_copy_under(
+    rules: Option<Arc<Rules>>,
+    value: &Value,
+    limits: DocumentLimits,
+    edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
+) -> Result<(Value, Changes), EditError> {
+    let mut draft = Draft::new(value.clone(), value.json_size(), limits, rules);
+    edit(&mut draft)?;
+    let (edited, _, changes) = draft.into_parts_since(value);
+    Ok((edited, changes))
+}
+
 impl Draft {
-    pub(super) fn new(value: Value, size: usize, limits: DocumentLimits) -> Self {
-        Self { value, size, limits, changed: Recorder::default() }
+    pub(super) fn new(
+        value: Value,
+        size: usize,
+        limits: DocumentLimits,
+        rules: Option<Arc<Rules>>,
+    ) -> Self {
+        Self { value, size, limits, rules, changed: Recorder::default() }
     }
 
     /// The value with the size it has as JSON, and the places that steps changed.
@@ -148,7 +182,8 @@ impl Draft {
     /// Puts an item into the array at a path and returns its index.
     ///
     /// # Errors
-    /// [`EditError::Full`]; [`EditError::Path`]: no array, or the index is beyond its end;
+    /// [`EditError::Full`]: by this capacity or that of the document; [`EditError::Path`]: no array,
+    /// or the index is beyond its end;
     /// [`EditError::Invalid`].
     pub fn insert(
         &mut self,
@@ -158,7 +193,8 @@ impl Draft {
     ) -> Result<usize, EditError> {
         let (path, item) = (path.into(), item.into());
         let count = self.value.item_count(&path)?;
-        if let Some(capacity) = at.capacity
+        let declared = self.rules.as_ref().and_then(|rules| rules.capacity_of(&path));
+        if let Some(capacity) = at.capacity.into_iter().chain(declared).min()
             && count >= capacity
         {
             return Err(EditError::Full { path, capacity });
@@ -171,9 +207,7 @@ impl Draft {
         }
         self.check_depth(&place, &item)?;
         let size = self.size + item.json_size() + 1;
-        self.check_size(&place, size)?;
-        self.value.insert(&path, index, item)?;
-        self.size = size;
+        self.change(&place, size, |value| value.insert(&path, index, item))?;
         self.changed.record(path);
         Ok(index)
     }
@@ -193,7 +227,7 @@ impl Draft {
             }
             return Ok(removed);
         };
-        self.size -= self.separator_size(parents, last);
+        self.size -= separator_size(&self.value, parents, last);
         match last {
             Step::Key(_) => self.changed.record(path),
             Step::Index(_) => self.changed.record(parents.iter().cloned().collect()),
@@ -218,32 +252,41 @@ impl Draft {
         if before == Some(&value) {
             return Ok(Some(value));
         }
+        if let Some(rules) = &self.rules {
+            rules.check_put(&self.value, &path, &value)?;
+        }
         let grown = self.size + value.json_size();
         let actual = match (before, path.steps().split_last()) {
             (Some(before), _) => grown - before.json_size(),
-            (None, Some((last, parents))) => grown + self.separator_size(parents, last),
+            (None, Some((last, parents))) => grown + separator_size(&self.value, parents, last),
             (None, None) => unreachable!("something always stands at the root"),
         };
-        self.check_size(&path, actual)?;
-        let replaced = self.value.set(&path, value)?;
-        self.size = actual;
+        let replaced = self.change(&path, actual, |root| root.set(&path, value))?;
         self.changed.record(path);
         Ok(replaced)
     }
 
-    /// What a member or item has in the text of a container besides its value, given the container
-    /// without it: the key, and a comma unless it is alone.
-    fn separator_size(&self, parents: &[Step], last: &Step) -> usize {
-        let is_alone = match self.value.at(parents) {
-            Some(Value::Object(members)) => members.is_empty(),
-            Some(Value::Array(items)) => items.is_empty(),
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => true,
+    /// Changes the value, which then has that size, if it may have it.
+    fn change<R>(
+        &mut self,
+        place: &Path,
+        size: usize,
+        change: impl FnOnce(&mut Value) -> Result<R, PathError>,
+    ) -> Result<R, EditError> {
+        let rules = self.rules.as_ref().filter(|rules| rules.has_transient());
+        let answer = if let Some(rules) = rules {
+            // How much of it is stored is known only when it is there.
+            let mut changed = self.value.clone();
+            let answer = change(&mut changed)?;
+            self.check_size(place, size - rules.transient_size(&changed))?;
+            self.value = changed;
+            answer
+        } else {
+            self.check_size(place, size)?;
+            change(&mut self.value)?
         };
-        let key_size = match last {
-            Step::Key(key) => key_size(key.as_bytes()),
-            Step::Index(_) => 0,
-        };
-        key_size + usize::from(!is_alone)
+        self.size = size;
+        Ok(answer)
     }
 
     /// First of all checks: what is not deeper than the limit can be walked.
@@ -274,4 +317,19 @@ impl Draft {
             ) => Err(EditError::NotNumber { path: path.clone() }),
         }
     }
+}
+
+/// What a member or item has in the text of a container besides its value, given the container
+/// without it: the key, and a comma unless it is alone.
+pub(super) fn separator_size(root: &Value, parents: &[Step], last: &Step) -> usize {
+    let is_alone = match root.at(parents) {
+        Some(Value::Object(members)) => members.is_empty(),
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => true,
+    };
+    let key_size = match last {
+        Step::Key(key) => key_size(key.as_bytes()),
+        Step::Index(_) => 0,
+    };
+    key_size + usize::from(!is_alone)
 }

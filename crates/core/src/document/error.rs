@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::code::Code;
 use crate::error::ErrorKind;
 use crate::path::Path;
 use crate::value::{ArithmeticError, InvalidData, Number, PathError};
@@ -70,6 +71,29 @@ impl Cancel {
     }
 }
 
+impl Cancel {
+    /// What it says, with its causes.
+    pub(crate) fn reason(&self) -> String {
+        let mut reason = self.0.to_string();
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            reason.push_str(": ");
+            reason.push_str(&error.to_string());
+            cause = error.source();
+        }
+        reason
+    }
+
+    /// The data that it was for, as a check says it.
+    pub(super) fn into_invalid(self) -> InvalidData {
+        let reason = self.reason();
+        match self.0.downcast::<InvalidData>() {
+            Ok(invalid) => *invalid,
+            Err(_) => InvalidData::because(Path::root(), reason),
+        }
+    }
+}
+
 impl fmt::Debug for Cancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Cancel").field(&self.0).finish()
@@ -95,16 +119,21 @@ impl From<Cancel> for EditError {
 impl EditError {
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
         match self {
-            Self::Path(PathError::Missing { .. }) => ErrorKind::NotFound,
-            Self::InsufficientFunds { .. } | Self::Full { .. } | Self::Cancelled(_) => {
-                ErrorKind::Conflict
-            }
+            Self::Cancelled(_) => Code::TransactionCancelled,
+            Self::InsufficientFunds { .. } => Code::InsufficientFunds,
+            Self::Full { .. } => Code::ArrayFull,
+            Self::Path(PathError::Missing { .. }) => Code::PathNotFound,
+            Self::Invalid(invalid) => invalid.code(),
             Self::Path(PathError::WrongKind { .. })
-            | Self::Invalid(_)
             | Self::NotNumber { .. }
             | Self::Arithmetic { .. }
-            | Self::NegativeDebit { .. } => ErrorKind::Invalid,
+            | Self::NegativeDebit { .. } => Code::InvalidData,
         }
     }
 

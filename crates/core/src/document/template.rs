@@ -14,7 +14,7 @@ pub fn reconcile(stored: &mut Value, template: &Value) -> Changes {
         stored.set(&path, missing.clone()).expect("its parent is an object of the stored value");
         paths.push(path);
     }
-    Changes { paths }
+    Changes::from_paths(paths)
 }
 
 /// What a template has and a stored value has not, in the order of keys.

@@ -1,8 +1,11 @@
 //! Facts about documents.
 
 mod model;
+mod rules;
 mod tree;
 mod typed;
+
+use std::sync::Arc;
 
 use super::*;
 use crate::path::Path;

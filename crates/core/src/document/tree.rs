@@ -2,12 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::draft::{Draft, Insert};
-use super::{Cancel, Changes, Document, DocumentLimits, EditError, InvalidData, Problem};
+use super::{Cancel, Changes, Document, DocumentLimits, EditError, InvalidData, Rules};
 use crate::json::JsonText;
-use crate::limits::Limits;
 use crate::path::Path;
 use crate::value::{Number, Value};
 
@@ -34,9 +33,12 @@ pub struct Tree {
     /// What is stored, as long as it is that. It or the value is always there.
     text: Option<JsonText>,
     value: OnceLock<Value>,
-    /// Of the value as compact JSON.
+    /// Of the value as compact JSON, with what is not stored.
     size: usize,
     limits: DocumentLimits,
+    rules: Option<Arc<Rules>>,
+    /// What lives in memory only, while only the text is kept.
+    transient: Vec<(Path, Value)>,
 }
 
 impl Tree {
@@ -45,13 +47,12 @@ impl Tree {
     /// # Errors
     /// [`InvalidData`]: the text is over the limits, or a [`Value`] cannot hold it.
     pub fn parse(text: JsonText, limits: DocumentLimits) -> Result<Self, InvalidData> {
-        let refuse = |path, problem| InvalidData { path, problem };
-        limits.check_size(text.size()).map_err(|problem| refuse(Path::root(), problem))?;
-        let value = Value::read(text.as_str(), &reading(limits))
-            .map_err(|(error, path)| refuse(path, Problem::NotValue(error)))?;
-        let size = value.json_size();
+        let refuse = |problem| InvalidData { path: Path::root(), problem };
+        limits.check_size(text.size()).map_err(refuse)?;
+        let size = limits.read(&text)?.json_size();
         // Many are opened to be looked at by nobody: the value is made again by the first who asks.
-        Ok(Self { text: Some(text), value: OnceLock::new(), size, limits })
+        let (value, rules, transient) = (OnceLock::new(), None, vec![]);
+        Ok(Self { text: Some(text), value, size, limits, rules, transient })
     }
 
     /// A document of a value.
@@ -59,14 +60,52 @@ impl Tree {
     /// # Errors
     /// [`InvalidData`]: the value is over the limits.
     pub fn new(value: Value, limits: DocumentLimits) -> Result<Self, InvalidData> {
-        let mut draft = Draft::new(Value::Null, Value::Null.json_size(), limits);
+        Self::build(value, limits, None)
+    }
+
+    /// A document of a value that keeps these rules from now on. What the value holds in places that
+    /// live in memory only is neither stored nor counted.
+    ///
+    /// # Errors
+    /// [`InvalidData`]: the value is over the limits. The rules themselves refuse only edits.
+    pub fn with_rules(
+        value: Value,
+        limits: DocumentLimits,
+        rules: Arc<Rules>,
+    ) -> Result<Self, InvalidData> {
+        Self::build(value, limits, Some(rules))
+    }
+
+    fn build(
+        value: Value,
+        limits: DocumentLimits,
+        rules: Option<Arc<Rules>>,
+    ) -> Result<Self, InvalidData> {
+        let mut draft = Draft::new(Value::Null, Value::Null.json_size(), limits, rules.clone());
         match draft.set(Path::root(), value) {
             Ok(_) => {}
             Err(EditError::Invalid(invalid)) => return Err(invalid),
             Err(error) => unreachable!("the root can be replaced: {error}"),
         }
         let (value, size, _) = draft.into_parts();
-        Ok(Self { text: None, value: value.into(), size, limits })
+        Ok(Self { text: None, value: value.into(), size, limits, rules, transient: vec![] })
+    }
+
+    /// The same document, which keeps these rules from now on. What its text holds in places that
+    /// live in memory only is gone.
+    #[must_use]
+    pub fn under(mut self, rules: Arc<Rules>) -> Self {
+        let mut value = self.snapshot();
+        if rules.take_transient(&mut value).is_empty() {
+            if self.text.is_some() {
+                self.value = OnceLock::new();
+            }
+        } else {
+            self.text = None;
+            self.put_back(value.clone(), value.json_size());
+        }
+        self.rules = Some(rules);
+        self
     }
 
     /// Whether only the text is kept.
@@ -78,7 +117,11 @@ impl Tree {
     pub fn value(&self) -> &Value {
         self.value.get_or_init(|| {
             let text = self.text.as_ref().expect("without a value there is its text");
-            Value::parse(text.as_str(), &reading(self.limits)).expect("this text was read before")
+            let mut value = self.limits.read(text).expect("this text was read before");
+            for (path, kept) in &self.transient {
+                value.set(path, kept.clone()).expect("it was taken from there");
+            }
+            value
         })
     }
 
@@ -96,17 +139,23 @@ impl Tree {
     /// Edits an isolated draft and swaps it in, all of it or nothing.
     ///
     /// # Errors
-    /// What the function returns; nothing is changed then, nor when it panics.
+    /// What the function returns, or what the rules say; nothing is changed then, nor when it panics.
     pub fn transaction<R>(
         &mut self,
         edit: impl FnOnce(&mut Draft) -> Result<R, Cancel>,
     ) -> Result<(R, Changes), EditError> {
-        let mut draft = Draft::new(self.snapshot(), self.size, self.limits);
+        let mut draft = Draft::new(self.snapshot(), self.size, self.limits, self.rules.clone());
         let answer = edit(&mut draft)?;
-        let (value, size, changes) = draft.into_parts_since(self.value());
+        let (value, size, mut changes) = draft.into_parts_since(self.value());
+        if let Some(rules) = &self.rules {
+            changes = rules.set_apart(changes, self.value(), &value);
+            if changes.must_be_saved() {
+                rules.run_check(&value)?;
+            }
+        }
         if !changes.is_empty() {
             self.put_back(value, size);
-            self.text = None;
+            self.text = self.text.take().filter(|_| !changes.must_be_saved());
         }
         Ok((answer, changes))
     }
@@ -188,9 +237,12 @@ impl Tree {
         &mut self,
         step: impl FnOnce(&mut Draft) -> Result<R, EditError>,
     ) -> Result<(R, Changes), EditError> {
+        if self.rules.as_ref().is_some_and(|rules| rules.has_check() || rules.has_transient()) {
+            return self.transaction(|draft| Ok(step(draft)?));
+        }
         self.value();
         let value = self.value.take().expect("it was made just now");
-        let mut draft = Draft::new(value, self.size, self.limits);
+        let mut draft = Draft::new(value, self.size, self.limits, self.rules.clone());
         let answer = step(&mut draft);
         let (value, size, changes) = draft.into_parts();
         self.put_back(value, size);
@@ -200,9 +252,16 @@ impl Tree {
         Ok((answer?, changes))
     }
 
+    /// The size of what is stored, as long as that is not the text.
+    fn stored_size(&self) -> usize {
+        let rules = self.rules.as_ref().filter(|rules| rules.has_transient());
+        self.size - rules.map_or(0, |rules| rules.transient_size(self.value()))
+    }
+
     fn put_back(&mut self, value: Value, size: usize) {
         self.value = value.into();
         self.size = size;
+        self.transient = vec![];
     }
 }
 
@@ -212,18 +271,49 @@ impl Document for Tree {
             return text.clone();
         }
         // Not kept: text and value together would double what an edited document takes.
-        let text = self.value().to_json();
-        assert_eq!(text.size(), self.size, "the size is kept exactly");
+        let (text, size) = match &self.rules {
+            Some(rules) => (rules.stored(self.value()).to_json(), self.stored_size()),
+            None => (self.value().to_json(), self.size),
+        };
+        assert_eq!(text.size(), size, "the size is kept exactly");
         text
     }
 
     fn size(&mut self) -> usize {
-        self.text.as_ref().map_or(self.size, JsonText::size)
+        self.text.as_ref().map_or_else(|| self.stored_size(), JsonText::size)
     }
 
     fn rest(&mut self) {
-        self.text = Some(self.encode());
+        let text = self.encode();
+        if let Some(rules) = self.rules.as_ref().filter(|rules| rules.has_transient())
+            && let Some(value) = self.value.get_mut()
+        {
+            self.transient = rules.take_transient(value);
+        }
+        self.text = Some(text);
         self.value = OnceLock::new();
+    }
+
+    fn edit_value(
+        &mut self,
+        edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
+    ) -> Result<Changes, EditError> {
+        self.transaction(edit).map(|((), changes)| changes)
+    }
+
+    fn put_value(&mut self, value: Value) -> Result<(), EditError> {
+        let size = value.json_size();
+        self.put_back(value, size);
+        self.text = None;
+        Ok(())
+    }
+
+    fn draft(&self) -> Draft {
+        Draft::new(self.snapshot(), self.size, self.limits, self.rules.clone())
+    }
+
+    fn snapshot_value(&self) -> Value {
+        self.snapshot()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -238,17 +328,13 @@ impl Document for Tree {
 impl fmt::Debug for Tree {
     /// Leaves the value out: player data is never logged.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text, value: _, size, limits } = self;
+        let Self { text, value: _, size, limits, rules, transient: _ } = self;
         f.debug_struct("Tree")
             .field("text", text)
             .field("is_resting", &self.is_resting())
             .field("size", size)
             .field("limits", limits)
+            .field("rules", rules)
             .finish()
     }
-}
-
-/// Only the depth counts where a value is read from text.
-fn reading(limits: DocumentLimits) -> Limits {
-    Limits { value_depth_max: limits.depth_max, ..Limits::native() }
 }

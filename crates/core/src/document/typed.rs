@@ -2,16 +2,19 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::count::checked_size;
+use super::draft::edit_copy_under;
 use super::locate::path_at;
-use super::{Cancel, Changes, Document, DocumentLimits, EditError, InvalidData, Problem};
+use super::{
+    Cancel, Changes, Document, DocumentLimits, Draft, EditError, InvalidData, Problem, Rules,
+};
 use crate::json::JsonText;
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::value::Value;
 
 /// Deepest nesting of a typed document, in arrays and objects: what `serde_json` reads.
@@ -53,7 +56,12 @@ pub struct Typed<T> {
     /// What the next difference compares with, if the value was edited since the last.
     before: Option<Box<T>>,
     rests_as_text: bool,
+    rules: Option<Arc<Rules>>,
+    check: Option<TypedCheck<T>>,
 }
+
+/// Says what is wrong with data, or nothing. It depends on the data alone.
+pub type TypedCheck<T> = Arc<dyn Fn(&T) -> Result<(), Cancel> + Send + Sync>;
 
 impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Typed<T> {
     /// Reads a document.
@@ -64,10 +72,7 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Typed<T> {
     pub fn parse(text: JsonText, limits: DocumentLimits) -> Result<Self, InvalidData> {
         let refuse = |path, problem| InvalidData { path, problem };
         limits.check_size(text.size()).map_err(|problem| refuse(Path::root(), problem))?;
-        let value = serde_json::from_str(text.as_str()).map_err(|error| {
-            let path = path_at(text.as_str(), offset(text.as_str(), &error));
-            refuse(path, Problem::WrongType { message: without_position(&error) })
-        })?;
+        let value = read(text.as_str())?;
         Ok(Self { text: Some(text), ..Self::new(value, limits)? })
     }
 
@@ -79,8 +84,26 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Typed<T> {
         let depth_max = limits.depth_max.min(TYPED_DEPTH_MAX);
         let limits = DocumentLimits { depth_max, ..limits };
         let size = checked_size(&value, limits)?;
-        let (text, before) = (None, None);
-        Ok(Self { value: Box::new(value).into(), text, size, limits, before, rests_as_text: false })
+        let (text, before, rules, check) = (None, None, None, None);
+        let (value, rests_as_text) = (Box::new(value).into(), false);
+        Ok(Self { value, text, size, limits, before, rests_as_text, rules, check })
+    }
+
+    /// Keeps these rules from now on, as far as they are not the type's own business: capacities
+    /// hold for edits by path, and what lives in memory only is what `serde` skips.
+    #[must_use]
+    pub fn under(self, rules: Arc<Rules>) -> Self {
+        Self { rules: Some(rules), ..self }
+    }
+
+    /// Asks the game's own check before every edit is taken, and now.
+    ///
+    /// # Errors
+    /// [`InvalidData`]: the check refuses what it holds.
+    pub fn checked_by(mut self, check: TypedCheck<T>) -> Result<Self, InvalidData> {
+        check(self.get()).map_err(Cancel::into_invalid)?;
+        self.check = Some(check);
+        Ok(self)
     }
 
     /// Keeps only the text at rest, for types of which everything is stored: what `serde` skips
@@ -115,21 +138,40 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Typed<T> {
     ) -> Result<R, EditError> {
         let mut copy = self.get().clone();
         let answer = edit(&mut copy)?;
-        self.size = checked_size(&copy, self.limits)?;
-        self.text = None;
-        let edited = std::mem::replace(&mut self.value, Box::new(copy).into()).into_inner();
-        self.before = self.before.take().or(edited);
+        let size = self.check(&copy)?;
+        self.swap_in(copy, size);
         Ok(answer)
+    }
+
+    /// The size of what may be held.
+    fn check(&self, value: &T) -> Result<usize, InvalidData> {
+        let size = checked_size(value, self.limits)?;
+        if let Some(check) = &self.check {
+            check(value).map_err(Cancel::into_invalid)?;
+        }
+        if let Some(rules) = self.rules.as_ref().filter(|rules| rules.has_check()) {
+            rules.run_check(&self.to_value(value))?;
+        }
+        Ok(size)
+    }
+
+    fn swap_in(&mut self, value: T, size: usize) {
+        self.size = size;
+        self.text = None;
+        let edited = std::mem::replace(&mut self.value, Box::new(value).into()).into_inner();
+        self.before = self.before.take().or(edited);
+    }
+
+    fn to_value(&self, value: &T) -> Value {
+        Value::from_serialize(value, self.limits.depth_max).expect("its size was counted")
     }
 
     /// The exact places that changed since the last call, or since the document was read, in the
     /// order of keys.
     pub fn difference(&mut self) -> Changes {
         let Some(before) = self.before.take() else { return Changes::default() };
-        let [before, now] = [&*before, self.get()].map(|value| {
-            Value::from_serialize(value, self.limits.depth_max).expect("an edit checked it")
-        });
-        Changes { paths: now.difference(&before) }
+        let [before, now] = [&*before, self.get()].map(|value| self.to_value(value));
+        Changes::from_paths(now.difference(&before))
     }
 }
 
@@ -159,6 +201,52 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Document for Type
         }
     }
 
+    /// What the edit leaves is read as the type, which so checks it. A place that the type does not
+    /// keep is refused, unless what was put there is empty or zero, which types leave out. What
+    /// `serde` skips begins anew.
+    fn edit_value(
+        &mut self,
+        edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
+    ) -> Result<Changes, EditError> {
+        let before = self.snapshot_value();
+        let (left, changes) = edit_copy_under(self.rules.clone(), &before, self.limits, edit)?;
+        if changes.is_empty() {
+            return Ok(changes);
+        }
+        let next: T = read(left.to_json().as_str())?;
+        let size = self.check(&next)?;
+        let after = self.to_value(&next);
+        for mut path in changes.paths {
+            if let Some(put) = left.get(&path)
+                && is_lost(put, after.get(&path), &mut path)
+            {
+                return Err(InvalidData { path, problem: Problem::NotKept }.into());
+            }
+        }
+        let changes = Changes::from_paths(after.difference(&before));
+        if !changes.is_empty() {
+            self.swap_in(next, size);
+        }
+        Ok(changes)
+    }
+
+    fn put_value(&mut self, value: Value) -> Result<(), EditError> {
+        let next: T = read(value.to_json().as_str())?;
+        let size = checked_size(&next, DocumentLimits { size_max: usize::MAX, ..self.limits })?;
+        self.swap_in(next, size);
+        Ok(())
+    }
+
+    fn draft(&self) -> Draft {
+        let value = self.snapshot_value();
+        let size = value.json_size();
+        Draft::new(value, size, self.limits, self.rules.clone())
+    }
+
+    fn snapshot_value(&self) -> Value {
+        self.to_value(self.get())
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -171,8 +259,55 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Document for Type
 impl<T> fmt::Debug for Typed<T> {
     /// Leaves the value out: player data is never logged.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { value: _, text: _, size, limits, before: _, rests_as_text: _ } = self;
+        let Self { value: _, text: _, size, limits, .. } = self;
         f.debug_struct("Typed").field("size", size).field("limits", limits).finish_non_exhaustive()
+    }
+}
+
+/// The value of a text.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, InvalidData> {
+    serde_json::from_str(text).map_err(|error| {
+        let path = path_at(text, offset(text, &error));
+        InvalidData { path, problem: Problem::WrongType { message: without_position(&error) } }
+    })
+}
+
+/// Whether something that was put at a place is missing from what a type made of it; the path then
+/// leads to it. Items of arrays may be fewer or moved: a type may be a set.
+fn is_lost(put: &Value, kept: Option<&Value>, place: &mut Path) -> bool {
+    match (put, kept) {
+        (_, None) => !is_empty(put),
+        (Value::Object(put), Some(Value::Object(kept))) => put.iter().any(|(key, put)| {
+            place.push(Step::from(key));
+            let is_lost = is_lost(put, kept.get(key), place);
+            if !is_lost {
+                place.pop();
+            }
+            is_lost
+        }),
+        (Value::Array(put), Some(Value::Array(kept))) => {
+            put.iter().zip(kept.iter()).enumerate().any(|(index, (put, kept))| {
+                place.push(Step::from(index));
+                let is_lost = is_lost(put, Some(kept), place);
+                if !is_lost {
+                    place.pop();
+                }
+                is_lost
+            })
+        }
+        (_, Some(_)) => false,
+    }
+}
+
+/// Whether it is what a type may leave out without losing anything.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.compare(0.into()).is_eq(),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
     }
 }
 

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use crate::game_server::{Effects, GameServer, SessionHandle, store_error, tell};
 use crate::id::WriteId;
+use crate::operation::InboxPage;
 use crate::outcome::Outcome;
 use crate::planted::Flaw;
 use crate::record::{
-    How, LeaseMode, RecordBase, RecordCommand, RecordOutcome, RecordRefusal, RecordView,
+    How, LeaseMode, RecordBase, RecordOutcome, RecordRefusal, RecordView, Written,
 };
 use crate::session::{
     LossReason, SaveError, SessionEvent, SessionState, Settled, Unsettled, WriteKind,
 };
-use crate::time::Monotonic;
+use crate::time::{Monotonic, Timestamp};
 
 /// The longest pause between two tries of something that somebody waits for.
 const URGENT_PAUSE_MAX: Duration = Duration::from_secs(4);
@@ -34,7 +35,9 @@ impl GameServer {
             Outcome::Committed(written) => {
                 let is_it = |write: &Unsettled| write.write_id == write_id;
                 if let Some(index) = session.unsettled.iter().position(is_it) {
-                    self.on_session_committed(now, sent_at, handle, index, written.base, out);
+                    let Written { base, stamped_at, inbox } = written;
+                    self.take_granted_inbox(now, handle, index, inbox);
+                    self.on_session_committed((now, sent_at, stamped_at), handle, index, base, out);
                 }
             }
             Outcome::Unknown => self.on_session_failure(now, handle, None, out),
@@ -94,10 +97,9 @@ impl GameServer {
     }
 
     /// One of the unsettled writes is the record's last: all others never will be committed.
-    fn on_session_committed(
+    pub(super) fn on_session_committed(
         &mut self,
-        now: Monotonic,
-        sent_at: Monotonic,
+        (now, sent_at, stamped_at): (Monotonic, Monotonic, Timestamp),
         handle: SessionHandle,
         index: usize,
         base: RecordBase,
@@ -112,12 +114,11 @@ impl GameServer {
         let first_sent_at = write.sent_at;
         // Something was settled: there is no failure any more.
         session.hurry();
-        let RecordCommand::Write(made) = &*write.command else {
-            unreachable!("a session sends writes of its record")
-        };
+        let made = write.made_for(&session.entry);
         session.body = made.body.clone();
         session.fence_floor = session.fence_floor.max(session.body.fence.counter);
         session.base = base;
+        session.ledger_stored(write.ledger, stamped_at);
         session.stored = session.stored.max(write.contains);
         session.must_look = false;
         let entry = session.entry.clone();
@@ -126,12 +127,14 @@ impl GameServer {
             session.autosave_at = Some(now.saturating_add(settings.autosave_every));
         }
         self.believe(first_sent_at, handle);
+        self.part_settled(now, handle, (write.kind == WriteKind::Joint).then_some(revision), out);
         match write.kind {
             WriteKind::Release => {
+                self.tell_ends(handle, out);
                 self.end_session(handle, None, Some(revision), SessionEvent::Released, out);
                 return;
             }
-            WriteKind::Save => {
+            WriteKind::Save | WriteKind::Joint => {
                 tell(handle, &entry, SessionEvent::Saved { revision }, out);
             }
             WriteKind::Adopt => {}
@@ -148,7 +151,24 @@ impl GameServer {
                 self.resume(now, handle, out);
             }
         }
+        self.tell_ends(handle, out);
         self.step_session(now, handle, out);
+    }
+
+    /// Who adopts its record reads its inbox with that: the answer may not tell of it.
+    fn take_granted_inbox(
+        &mut self,
+        now: Monotonic,
+        handle: SessionHandle,
+        index: usize,
+        inbox: Option<InboxPage>,
+    ) {
+        let Some(session) = self.table.get_mut(handle) else { return };
+        match (session.unsettled.get(index).map(|write| write.kind), inbox) {
+            (_, Some(page)) => session.take_inbox(now, page),
+            (Some(WriteKind::Adopt), None) => session.inbox_mut().must_read = true,
+            (Some(WriteKind::Save | WriteKind::Release | WriteKind::Joint) | None, None) => {}
+        }
     }
 
     /// A suspended session is active again, if all is as it should be.
@@ -164,6 +184,7 @@ impl GameServer {
             && !session.is_in_doubt(now, is_doubtful)
         {
             self.set_state(handle, SessionState::Active, out);
+            self.tell_ends(handle, out);
         }
     }
 
@@ -181,7 +202,9 @@ impl GameServer {
         session.must_look = false;
         match session.settle(view) {
             Settled::Committed(index) => {
-                self.on_session_committed(now, sent_at, handle, index, whole(view), out);
+                self.take_granted_inbox(now, handle, index, None);
+                let at = (now, sent_at, view.now);
+                self.on_session_committed(at, handle, index, whole(view), out);
             }
             Settled::Base => {
                 // What was read before the server was live again says nothing of the time between.
@@ -196,6 +219,7 @@ impl GameServer {
                 session.base = whole(view);
                 session.body = record.body.clone();
                 session.unsettled.clear();
+                session.ledger_went_back();
                 // Memory holds everything, and the store does not: all of it is saved again.
                 session.change_count += 1;
                 session.stored = 0;

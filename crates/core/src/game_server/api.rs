@@ -3,13 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::document::Document;
-use crate::id::{EntryId, OpeningId, Revision, ServerId, SessionId};
+use crate::id::{EntryId, OpeningId, OperationId, OperationKind, Revision, ServerId, SessionId};
 use crate::json::JsonText;
+use crate::operation::{Handlers, OperationSettings, OperationView, Queued};
 use crate::random::Rng;
 use crate::record::{MailBody, RecordCommand};
 use crate::row::Content;
-use crate::session::{Access, OpenError, SaveError, SessionEvent, SessionSettings, Spill};
+use crate::schema::{LoadError, Loaded, Stored};
+use crate::session::{
+    Access, AwaitError, Hooks, OpenError, QueueError, SaveError, SessionEvent, SessionSettings,
+    Spill,
+};
+use crate::time::Timestamp;
 
 /// Names a command until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +43,8 @@ pub enum Priority {
     Checkpoint,
     /// Openings and mail.
     Open,
+    /// Operations.
+    Operation,
     /// Saves of nobody's asking.
     Autosave,
 }
@@ -118,6 +125,20 @@ pub enum Event {
         /// What became of it.
         result: Result<Revision, SaveError>,
     },
+    /// An operation was queued, or was not.
+    Queued {
+        /// Of [`GameServer::queue`](super::GameServer::queue).
+        ticket: Ticket,
+        /// What became of it.
+        result: Result<Queued, QueueError>,
+    },
+    /// How an operation stands: ended, unless the time was over.
+    Operation {
+        /// Of [`GameServer::await_operation`](super::GameServer::await_operation).
+        ticket: Ticket,
+        /// How.
+        result: Result<OperationView, AwaitError>,
+    },
     /// Something happened to a session.
     Session {
         /// Which.
@@ -152,20 +173,57 @@ pub enum ServerEvent {
 }
 
 /// Makes a document from what a record holds, or says what is wrong with it. Called again when the
-/// record changed while it was waited for.
-pub type Parse = Arc<dyn Fn(&JsonText) -> Result<Box<dyn Document>, Arc<str>> + Send + Sync>;
+/// record changed while it was waited for. [`Schema`](crate::schema::Schema) has what does this.
+pub type Parse = Arc<dyn Fn(Stored<'_>) -> Result<Loaded, LoadError> + Send + Sync>;
+
+/// What an opening does about a living holder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Claim {
+    /// It asks it to let go, and waits.
+    #[default]
+    Wait,
+    /// It asks it to let go, and takes the record if it does not.
+    Steal,
+    /// It leaves it alone and fails. A holder that does not renew is waited out.
+    IfFree,
+}
+
+/// An operation to be queued by a game server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueRequest {
+    /// To which record.
+    pub entry: EntryId,
+    /// Its id.
+    pub id: OperationId,
+    /// What handles it.
+    pub kind: OperationKind,
+    /// What the handler is given; nothing to take that of the dead letter that it replaces.
+    pub payload: Option<JsonText>,
+    /// When it was issued; now if nothing.
+    pub issued_at: Option<Timestamp>,
+    /// The schema that its payload was written for.
+    pub schema: u32,
+    /// Whether its receipt never leaves.
+    pub is_permanent: bool,
+    /// The dead letter that it tries again.
+    pub replaces: Option<OperationId>,
+}
 
 /// A record to be opened.
 #[derive(Clone)]
 pub struct OpenRequest {
     /// Which.
     pub entry: EntryId,
-    /// What it holds if it certainly does not exist.
+    /// What it begins as if it certainly does not exist: read before it is stored.
     pub defaults: Arc<Content>,
     /// Reads what it holds.
     pub parse: Parse,
-    /// Whether it is taken from a living holder that does not release it when asked.
-    pub steal: bool,
+    /// What is done about a living holder.
+    pub claim: Claim,
+    /// What handles its operations.
+    pub handlers: Arc<Handlers>,
+    /// What its game wants to be asked.
+    pub hooks: Arc<dyn Hooks>,
     /// What an earlier session could not save.
     pub spill: Option<Spill>,
 }
@@ -190,6 +248,8 @@ pub enum EditRefused<E> {
 pub struct ServerOptions {
     /// Its times.
     pub settings: SessionSettings,
+    /// The limits of operations.
+    pub operations: OperationSettings,
     /// The opening of the store, if this process owns the store.
     pub home: Option<OpeningId>,
     /// Where it can be reached, for people.

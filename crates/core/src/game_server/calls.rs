@@ -27,6 +27,14 @@ pub(super) enum Owner {
     Opening(Ticket),
     /// A session.
     Session(SessionHandle),
+    /// A transaction over several sessions.
+    Joint(Ticket),
+    /// The inbox of a session.
+    Inbox(SessionHandle),
+    /// A queueing.
+    Queue(Ticket),
+    /// Somebody who waits for the end of an operation.
+    Await(Ticket),
     /// A lease that names this server and that no session of it knows.
     Orphan(EntryId),
     /// Nobody: a hint.

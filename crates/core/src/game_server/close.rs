@@ -10,8 +10,10 @@ use crate::game_server::{
 use crate::id::Revision;
 use crate::planted::Flaw;
 use crate::presence::Stage;
-use crate::session::{LossReason, OpenError, SaveError, SessionEvent, SessionState, WriteKind};
-use crate::time::{Monotonic, Now};
+use crate::session::{
+    LossReason, OpenError, SaveError, SessionEvent, SessionState, WriteKind, ask,
+};
+use crate::time::{Monotonic, Now, Timestamp};
 
 /// A close under way.
 #[derive(Debug)]
@@ -85,6 +87,8 @@ impl GameServer {
         let write = committed.and_then(|index| session.unsettled.get(index).cloned());
         if let Some(write) = &write {
             session.stored = session.stored.max(write.contains);
+            // Whoever waits for an operation finds its receipt in the store.
+            session.ledger_stored(write.ledger, Timestamp::default());
         }
         // Whoever is told that its data is stored is told where.
         let base = session.base.record;
@@ -92,8 +96,20 @@ impl GameServer {
             Some(write) => base.map(|base| base.next(write.write_id)),
             None => base,
         };
-        if write.is_some_and(|write| write.kind == WriteKind::Release) {
+        if write.as_ref().is_some_and(|write| write.kind == WriteKind::Release) {
             return self.end_session(handle, None, revision, SessionEvent::Released, out);
+        }
+        let is_joint = write.is_some_and(|write| write.kind == WriteKind::Joint);
+        self.part_lost(handle, revision.filter(|_| is_joint), &reason);
+        let Some(session) = self.table.get_mut(handle) else { return };
+        if !matches!(reason, LossReason::HookPanicked) {
+            let hooks = Arc::clone(&session.hooks);
+            let lost = || {
+                hooks.on_lost(session.document.as_mut());
+                Ok(false)
+            };
+            // The session is over either way.
+            drop(ask(lost));
         }
         let is_kept = !matches!(reason, LossReason::Deleted);
         let spill = if is_kept { session.spill() } else { None };
@@ -102,6 +118,9 @@ impl GameServer {
             (LossReason::Forgotten, Some(write_id)) => SaveError::Expired { write_id },
             (LossReason::Closed, Some(write_id)) => SaveError::OutcomeUnknown { write_id },
             (LossReason::Closed, None) => SaveError::Closed,
+            (LossReason::HookPanicked, _) => {
+                SaveError::Stopped { reason: "a hook panicked".into() }
+            }
             (LossReason::Impossible(what), _) => SaveError::Stopped { reason: Arc::clone(what) },
             (LossReason::Forgotten, None)
             | (
@@ -161,6 +180,7 @@ impl GameServer {
 
     /// The presence is over.
     pub(super) fn on_ended(&mut self, out: &mut Effects) {
+        self.end_operations(out);
         let Some(closing) = self.closing.take() else { return };
         out.events.extend(closing.tickets.into_iter().map(|ticket| Event::Closed { ticket }));
     }

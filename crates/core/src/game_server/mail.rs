@@ -26,9 +26,11 @@ impl GameServer {
             let is_handled = match mail.body.kind {
                 MailKind::HandOff => self.on_hand_off(now, &mail.entry, mail.body, out),
                 MailKind::Revoked => self.on_revoked(now, &mail.entry, mail.body, out),
-                // There is no inbox yet that it could tell of.
                 MailKind::Operation => true,
             };
+            // Later mail stands in the place of earlier: what asked for a hand-off, and is not
+            // followed, may have told of an operation before.
+            self.on_work(now, &mail.entry, out);
             if is_handled {
                 let (server, entry, at) = (self.presence.id(), mail.entry.clone(), mail.revision);
                 let command = Arc::new(RecordCommand::DeleteMail { server, entry, at });
@@ -46,7 +48,7 @@ impl GameServer {
                 HintKind::Mail(body) => match body.kind {
                     MailKind::HandOff => drop(self.on_hand_off(now, &hint.entry, body, out)),
                     MailKind::Revoked => drop(self.on_revoked(now, &hint.entry, body, out)),
-                    MailKind::Operation => {}
+                    MailKind::Operation => self.on_work(now, &hint.entry, out),
                 },
                 HintKind::Free => {
                     if let Some(ticket) = self.opening_of.get(&hint.entry).copied() {
@@ -181,6 +183,16 @@ impl GameServer {
         let entry = EntryBase { entry: None, row: None, store: StoreBase::Unread };
         let base = RecordBase { record: Some(record.revision), entry };
         let (entry, data) = (view.entry.clone(), Data::Keep);
-        Some(RecordWrite { entry, base, write_id, body, data, end, revoked: None })
+        Some(RecordWrite {
+            entry,
+            base,
+            write_id,
+            body,
+            data,
+            end,
+            revoked: None,
+            ledger: None,
+            inbox_max: None,
+        })
     }
 }

@@ -13,11 +13,12 @@
 mod grant;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::game_server::calls::Owner;
 use crate::game_server::{
-    Effects, Event, GameServer, Hint, HintKind, OpenRequest, Priority, SessionHandle, Ticket,
-    Timer, finish,
+    Claim, Effects, Event, GameServer, Hint, HintKind, OpenRequest, Priority, SessionHandle,
+    Ticket, Timer, finish,
 };
 use crate::id::EntryId;
 use crate::outcome::Outcome;
@@ -46,6 +47,8 @@ pub(super) struct Opening {
     trouble: Option<OpenError>,
     /// A grant that was sent, and of which nobody knows yet whether it was committed.
     grant: Option<Box<Grant>>,
+    /// Whether there may be operations that its grant does not tell of.
+    pub(super) has_work: bool,
     /// Its place in the list of timers.
     pub(super) timer: Option<Monotonic>,
 }
@@ -89,6 +92,7 @@ impl GameServer {
             held: None,
             trouble: None,
             grant: None,
+            has_work: false,
             timer: None,
         };
         self.opening_of.insert(entry, ticket);
@@ -291,15 +295,23 @@ impl GameServer {
         let Some(record) = &view.record else { return };
         let Some(lease) = record.body.lease else { return };
         opening.held = Some(held(view, &lease));
+        let is_shown = shows_life(view, &lease, settings.presence_timeout);
+        if opening.request.claim == Claim::IfFree && is_shown {
+            let error = opening.failure();
+            return self.fail_opening(now, ticket, error, out);
+        }
         let fence = record.body.fence;
         let asked = opening.asked.filter(|(of, ..)| *of == fence);
         let is_known = !matches!(lease.mode, LeaseMode::Unknown(_));
         if let Some((_, first, _)) = asked
-            && opening.request.steal
+            && opening.request.claim == Claim::Steal
             && is_known
             && now.saturating_since(first) >= settings.watch
         {
             return self.on_free(now, ticket, view, How::Stolen, out);
+        }
+        if opening.request.claim == Claim::IfFree {
+            return self.pause_opening(now, ticket, out);
         }
         let is_due =
             asked.is_none_or(|(.., last)| now.saturating_since(last) >= settings.renew_every);
@@ -327,7 +339,36 @@ impl Opening {
         if self.grant.is_some() {
             return unknown();
         }
-        self.held.clone().or_else(|| self.trouble.clone()).unwrap_or_else(unknown)
+        let held = self.held.clone().map(|held| held.unless_waited(self.request.claim));
+        held.or_else(|| self.trouble.clone()).unwrap_or_else(unknown)
+    }
+}
+
+impl OpenError {
+    /// Who does not wait is told so.
+    fn unless_waited(self, claim: Claim) -> Self {
+        match (self, claim) {
+            (Self::LockTimeout { entry, server, address, since }, Claim::IfFree) => {
+                Self::ActiveLease { entry, server, address, since }
+            }
+            (error, Claim::IfFree | Claim::Wait | Claim::Steal) => error,
+        }
+    }
+}
+
+/// Whether the holder has shown lately that it lives. One that has not is watched.
+fn shows_life(view: &RecordView, lease: &Lease, timeout: Duration) -> bool {
+    let record = view.record.as_ref();
+    let presence = view.holder.as_ref().and_then(|holder| holder.presence.as_ref());
+    match (lease.mode, presence) {
+        (LeaseMode::Unknown(_), _) => true,
+        (LeaseMode::Timeout(lasts), _) => {
+            record.is_some_and(|it| view.now.saturating_since(it.stamped_at) <= lasts)
+        }
+        (LeaseMode::Presence, None) => false,
+        // One that lives in this opening of the store lives as long as it.
+        (LeaseMode::Presence, Some(it)) if it.body.home.is_some() => true,
+        (LeaseMode::Presence, Some(it)) => view.now.saturating_since(it.stamped_at) <= timeout,
     }
 }
 

@@ -3,9 +3,12 @@
 
 mod doubt;
 pub(crate) mod fleet;
+mod joint;
 mod losses;
+mod operations;
 mod resuming;
 mod retries;
+mod schemas;
 mod waiting;
 
 use std::time::Duration;
@@ -392,7 +395,10 @@ fn w5_a_checkpoint_of_a_lost_session_is_acknowledged_where_it_stands() {
     let saved = fleet.record("u_1").unwrap();
     assert_eq!(saved.body.save_seq, 1);
     fleet.fates(|server, _| if server == 0 { Fate::Lost } else { Fate::Arrives });
-    let request = crate::game_server::OpenRequest { steal: true, ..Fleet::request("u_1") };
+    let request = crate::game_server::OpenRequest {
+        claim: crate::game_server::Claim::Steal,
+        ..Fleet::request("u_1")
+    };
     let thief = fleet.begin_open(1, request);
     fleet.run(seconds(5));
     assert!(matches!(fleet.opened(1, thief), Some(Ok(_))));

@@ -1,5 +1,6 @@
 //! What a server does for its sessions: their writes, what the answers mean, and who is told.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +9,13 @@ use crate::game_server::calls::Owner;
 use crate::game_server::{
     EditRefused, Effects, Event, GameServer, Priority, SessionHandle, Ticket, Timer, finish, tell,
 };
-use crate::id::{EntryId, WriteId};
+use crate::id::{EntryId, UserId, WriteId};
+use crate::planted::Flaw;
 use crate::record::{LeaseMode, RecordCommand, With};
+use crate::row::Metadata;
 use crate::session::{
-    Access, Circumstances, SaveError, Session, SessionEvent, SessionState, Waiter, WriteKind,
+    Access, Asked, Circumstances, LossReason, SaveError, Session, SessionEvent, SessionState,
+    Waiter, WriteKind, ask,
 };
 use crate::time::{Monotonic, Now};
 
@@ -43,7 +47,6 @@ impl GameServer {
         edit: impl FnOnce(&mut dyn Document) -> Result<(R, bool), E>,
     ) -> Result<R, EditRefused<E>> {
         let now = now.mono;
-        let jitter = self.rng.below(nanos(self.settings.autosave_every) / 8);
         let settings = Arc::clone(&self.settings);
         // Time may have passed that nobody has told of yet. The events go out with the next input.
         let mut late = Effects::default();
@@ -55,16 +58,93 @@ impl GameServer {
         let (result, is_changed) = edit(session.document.as_mut()).map_err(EditRefused::Edit)?;
         if is_changed {
             session.change_count += 1;
-            session.rest_at = Some(now.saturating_add(settings.rest_after));
-            let due = now.saturating_add(settings.autosave_every);
-            let due = Monotonic::from_nanos(due.nanos().saturating_sub(jitter));
-            if session.autosave_at.is_none_or(|at| at > due) {
-                session.autosave_at = Some(due);
-            }
-            let wake = session.next_wake(now);
+            self.note_edit(now, handle);
+            let wake = self.table.get(handle).and_then(|session| session.next_wake(now));
             self.set_timer(Timer::Session(handle.slot), wake);
         }
         Ok(result)
+    }
+
+    /// Something of a session is to be saved some time.
+    pub(super) fn note_edit(&mut self, now: Monotonic, handle: SessionHandle) {
+        let jitter = self.rng.below(nanos(self.settings.autosave_every) / 8);
+        let due = now.saturating_add(self.settings.autosave_every);
+        let due = Monotonic::from_nanos(due.nanos().saturating_sub(jitter));
+        let Some(session) = self.table.get_mut(handle) else { return };
+        session.rest_at = Some(now.saturating_add(self.settings.rest_after));
+        if session.autosave_at.is_none_or(|at| at > due) {
+            session.autosave_at = Some(due);
+        }
+    }
+
+    /// Changes whose data a session holds, and the attributes that stand beside it. The callback says
+    /// whether it changed anything; if it fails it must have changed nothing.
+    ///
+    /// # Errors
+    /// [`EditRefused`]; nothing is changed then.
+    pub fn edit_labels<R, E>(
+        &mut self,
+        now: Now,
+        handle: SessionHandle,
+        edit: impl FnOnce(&mut Vec<UserId>, &mut Metadata) -> Result<(R, bool), E>,
+    ) -> Result<R, EditRefused<E>> {
+        let closed = || EditRefused::Access(Access::Closed);
+        let session = self.table.get(handle).ok_or_else(closed)?;
+        let (mut user_ids, mut metadata) = (session.user_ids.clone(), session.metadata.clone());
+        let (result, is_changed) = edit(&mut user_ids, &mut metadata).map_err(EditRefused::Edit)?;
+        // Whether it may be edited at all is the same question.
+        let noted = self.edit(now, handle, |_| Ok::<_, Infallible>(((), is_changed)));
+        match noted {
+            Ok(()) => {}
+            Err(EditRefused::Access(access)) => return Err(EditRefused::Access(access)),
+            Err(EditRefused::Edit(never)) => match never {},
+        }
+        let session = self.table.get_mut(handle).ok_or_else(closed)?;
+        (session.user_ids, session.metadata) = (user_ids, metadata);
+        Ok(result)
+    }
+
+    /// Puts the data of a session back to what its entry held at this counter: the next save stores
+    /// what the callback makes of it, never thins it, and takes back operations that ended since.
+    ///
+    /// # Errors
+    /// [`EditRefused`]; nothing is changed then. [`Access::Unsettled`]: save it first.
+    pub fn restore<R, E>(
+        &mut self,
+        now: Now,
+        handle: SessionHandle,
+        counter: u64,
+        edit: impl FnOnce(&mut dyn Document) -> Result<(R, bool), E>,
+    ) -> Result<R, EditRefused<E>> {
+        let closed = || EditRefused::Access(Access::Closed);
+        let session = self.table.get(handle).ok_or_else(closed)?;
+        if session.is_settling() || !session.unsettled.is_empty() || session.call.is_some() {
+            return Err(EditRefused::Access(Access::Unsettled));
+        }
+        let result = self.edit(now, handle, edit)?;
+        self.note_edit(now.mono, handle);
+        let session = self.table.get_mut(handle).ok_or_else(closed)?;
+        session.take_back_after(counter);
+        session.pinned_until = session.change_count;
+        Ok(result)
+    }
+
+    /// Lets go of a record and deletes its entry, in one write. Answered by [`Event::Settled`].
+    ///
+    /// # Errors
+    /// [`Access::Closed`]: it is over, or being released already.
+    pub fn delete(
+        &mut self,
+        now: Now,
+        handle: SessionHandle,
+        out: &mut Effects,
+    ) -> Result<Ticket, Access> {
+        let session = self.table.get_mut(handle).ok_or(Access::Closed)?;
+        if session.is_releasing {
+            return Err(Access::Closed);
+        }
+        session.is_deleting = true;
+        self.release(now, handle, out)
     }
 
     /// Takes what a session holds for not worth saving: unless another edit follows, or somebody asks
@@ -166,6 +246,7 @@ impl GameServer {
         out: &mut Effects,
     ) {
         self.answer_waiters(now, handle, out);
+        self.step_inbox(now, handle, out);
         let circumstances = Circumstances {
             now,
             server: self.presence.id(),
@@ -173,7 +254,6 @@ impl GameServer {
             is_silent: self.calls.is_silent(),
             may_autosave: self.autosaves_out < self.settings.autosave_in_flight_max,
         };
-        let rng = &mut self.rng;
         let Some(session) = self.table.get_mut(handle) else { return };
         if session.rest_at.is_some_and(|at| at <= now) {
             session.rest_at = None;
@@ -186,19 +266,26 @@ impl GameServer {
             let owner = Owner::Session(handle);
             let id = self.send(now, owner, Priority::Checkpoint, command, out);
             self.out_for(handle, id);
-        } else if let Some(kind) = session.next_kind(circumstances) {
+        } else if let Some(kind) = session.next_kind(circumstances)
+            && self.may_write(now, handle, kind, out)
+            && let Some(session) = self.table.get_mut(handle)
+        {
+            let rng = &mut self.rng;
             let is_asked_for = session.is_waited_for() || kind != WriteKind::Save;
+            let is_settling = session.is_settling();
             let command = session.plan(kind, || WriteId(rng.next_u128()), circumstances);
             session.autosave_at = None;
             session.is_held_back = false;
-            session.is_autosaving = !is_asked_for;
+            session.is_autosaving = !is_asked_for && !is_settling;
+            let is_autosaving = session.is_autosaving;
             let priority = match kind {
                 WriteKind::Release => Priority::Release,
-                WriteKind::Adopt => Priority::Checkpoint,
+                WriteKind::Adopt | WriteKind::Joint => Priority::Checkpoint,
                 WriteKind::Save if is_asked_for => Priority::Checkpoint,
+                WriteKind::Save if is_settling => Priority::Operation,
                 WriteKind::Save => Priority::Autosave,
             };
-            if !is_asked_for {
+            if is_autosaving {
                 self.autosaves_out += 1;
             }
             let id = self.send(now, Owner::Session(handle), priority, command, out);
@@ -214,6 +301,51 @@ impl GameServer {
         }
         let wake = self.table.get(handle).and_then(|session| session.next_wake(now));
         self.set_timer(Timer::Session(handle.slot), wake);
+    }
+
+    /// Asks the game before a session's data is written. It may be changed by that.
+    fn may_write(
+        &mut self,
+        now: Monotonic,
+        handle: SessionHandle,
+        kind: WriteKind,
+        out: &mut Effects,
+    ) -> bool {
+        let autosave_retry = self.settings.autosave_retry;
+        let Some(session) = self.table.get_mut(handle) else { return false };
+        let is_of_data = session.is_to_be_put() && kind != WriteKind::Adopt;
+        if !is_of_data || session.would_repeat(kind) {
+            return true;
+        }
+        let hooks = Arc::clone(&session.hooks);
+        let entry = session.entry.clone();
+        match ask(|| hooks.before_save(session.document.as_mut())) {
+            Asked::Done(is_changed) => {
+                session.change_count += u64::from(is_changed);
+                true
+            }
+            Asked::Refused(reason) => {
+                let is_last = kind == WriteKind::Release;
+                let error = SaveError::Refused { reason };
+                if !is_last {
+                    session.retry_at = Some(now.saturating_add(autosave_retry));
+                    session.autosave_at = session.retry_at;
+                    let is_swallowed = session.flaws.has(Flaw::HookSwallowed);
+                    let stands = session.base.record.filter(|_| is_swallowed);
+                    for waiter in std::mem::take(&mut session.waiters) {
+                        let (ticket, result) = (waiter.ticket, stands.ok_or(error.clone()));
+                        out.events.push(Event::Settled { ticket, result });
+                    }
+                }
+                tell(handle, &entry, SessionEvent::SaveFailed(error), out);
+                is_last
+            }
+            Asked::Panicked => {
+                self.lose(handle, LossReason::HookPanicked, None, out);
+                self.release_orphan(now, entry, out);
+                false
+            }
+        }
     }
 
     fn out_for(&mut self, handle: SessionHandle, id: crate::game_server::CommandId) {

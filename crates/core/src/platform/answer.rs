@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::batch::BatchError;
 use crate::budget::Denial;
+use crate::code::Code;
 use crate::error::ErrorKind;
 use crate::id::{EntryId, Revision, ServerId, StoreId, WriteId};
 use crate::key::KeyScope;
@@ -169,7 +170,7 @@ pub enum PlatformError {
     #[error("{row} is damaged")]
     Corrupt {
         /// What is damaged.
-        row: RowKey,
+        row: Box<RowKey>,
     },
     /// Too many writes to this entry are waiting.
     #[error("{limit} writes to the entry `{entry}` are waiting already")]
@@ -197,7 +198,7 @@ pub enum PlatformError {
     #[error("other writers of {row} came first {attempts} times")]
     RowContended {
         /// What they wrote.
-        row: RowKey,
+        row: Box<RowKey>,
         /// How often it was tried.
         attempts: u32,
     },
@@ -254,64 +255,36 @@ impl From<ReadError> for PlatformError {
 impl PlatformError {
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::StoreNotFound { .. }
-            | Self::StoreDeleted { .. }
-            | Self::EntryNotFound { .. }
-            | Self::RevisionNotFound { .. } => ErrorKind::NotFound,
-            Self::TimeOutOfRange
-            | Self::NotInteger { .. }
-            | Self::SumTooLarge { .. }
-            | Self::SumTooSmall { .. }
-            | Self::Unsupported { .. } => ErrorKind::Invalid,
-            Self::Exists { .. }
-            | Self::OrderedExists { .. }
-            | Self::Mismatch { .. }
-            | Self::RevisionIsCurrent { .. }
-            | Self::Leased { .. }
-            | Self::UnknownFormat { .. } => ErrorKind::Conflict,
-            Self::Denied { .. } | Self::ReadOnly => ErrorKind::Denied,
-            Self::Corrupt { .. } => ErrorKind::Corrupt,
-            Self::Busy { .. }
-            | Self::Throttled { .. }
-            | Self::Contended { .. }
-            | Self::RowContended { .. }
-            | Self::StoreFull { .. } => ErrorKind::Exhausted,
-            Self::Unavailable { .. } => ErrorKind::Unavailable,
-            Self::OutcomeUnknown { .. } => ErrorKind::OutcomeUnknown,
-            Self::Refused { kind, .. } => *kind,
-            Self::Rejected(_) => ErrorKind::Internal,
-        }
+        self.code().kind()
     }
 
     /// The stable code, as JSON shows it.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::StoreNotFound { .. } => "StoreNotFound",
-            Self::StoreDeleted { .. } => "DatastoreDeleted",
-            Self::EntryNotFound { .. } => "EntryNotFound",
-            Self::RevisionNotFound { .. } => "VersionNotFound",
-            Self::RevisionIsCurrent { .. } => "RevisionIsCurrent",
-            Self::TimeOutOfRange => "InvalidTimestamp",
-            Self::Exists { .. } | Self::OrderedExists { .. } => "EntryExists",
-            Self::Mismatch { .. } => "RevisionMismatch",
-            Self::Leased { .. } => "ActiveLease",
-            Self::UnknownFormat { .. } => "UnknownFormat",
-            Self::NotInteger { .. } => "ExistingValueNotNumeric",
-            Self::SumTooLarge { .. } => "IncrementValueTooLarge",
-            Self::SumTooSmall { .. } => "IncrementValueTooSmall",
-            Self::Denied { .. } => "InsufficientScope",
-            Self::Corrupt { .. } => "Corrupt",
-            Self::Busy { .. } => "Throttled",
-            Self::Throttled { denial } => denial.pool.error_name(),
-            Self::Contended { .. } | Self::RowContended { .. } => "Contended",
-            Self::StoreFull { .. } => "StorageFull",
-            Self::Unavailable { .. } => "StorageUnavailable",
-            Self::OutcomeUnknown { .. } => "OutcomeUnknown",
-            Self::ReadOnly => "ReadOnly",
-            Self::Unsupported { .. } => "Unsupported",
-            Self::Refused { .. } => "Refused",
-            Self::Rejected(_) => "Internal",
+            Self::StoreNotFound { .. } => Code::StoreNotFound,
+            Self::StoreDeleted { .. } => Code::DatastoreDeleted,
+            Self::EntryNotFound { .. } => Code::EntryNotFound,
+            Self::RevisionNotFound { .. } => Code::VersionNotFound,
+            Self::RevisionIsCurrent { .. } => Code::RevisionIsCurrent,
+            Self::TimeOutOfRange => Code::InvalidTimestamp,
+            Self::Exists { .. } | Self::OrderedExists { .. } => Code::EntryExists,
+            Self::Mismatch { .. } => Code::RevisionMismatch,
+            Self::Leased { .. } => Code::ActiveLease,
+            Self::UnknownFormat { .. } => Code::UnknownFormat,
+            Self::NotInteger { .. } => Code::ExistingValueNotNumeric,
+            Self::SumTooLarge { .. } => Code::IncrementValueTooLarge,
+            Self::SumTooSmall { .. } => Code::IncrementValueTooSmall,
+            Self::Denied { .. } => Code::InsufficientScope,
+            Self::Corrupt { .. } => Code::Corrupt,
+            Self::Busy { .. } | Self::Throttled { .. } => Code::Throttled,
+            Self::Contended { .. } | Self::RowContended { .. } => Code::Contended,
+            Self::StoreFull { .. } => Code::StorageFull,
+            Self::Unavailable { .. } => Code::StorageUnavailable,
+            Self::OutcomeUnknown { .. } => Code::OutcomeUnknown,
+            Self::ReadOnly => Code::ReadOnly,
+            Self::Unsupported { .. } => Code::Unsupported,
+            Self::Refused { kind, .. } => Code::of(*kind),
+            Self::Rejected(_) => Code::Internal,
         }
     }
 }

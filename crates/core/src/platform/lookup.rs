@@ -107,7 +107,7 @@ impl Lookup {
         let head = match heads.next() {
             Some(found) if !is_wanted(found.key()) => return Ok(LookupStep::Missing),
             Some(FoundHead::Corrupt(row)) => {
-                return Err(PlatformError::Corrupt { row: row.clone() });
+                return Err(PlatformError::Corrupt { row: Box::new(row.clone()) });
             }
             Some(FoundHead::Head(head)) => head,
             None => return Ok(LookupStep::Missing),
@@ -128,7 +128,7 @@ impl Lookup {
                 FoundHead::Head(head) => head,
                 // It may be the one, or the one that tells until when another was current.
                 FoundHead::Corrupt(row) => {
-                    return Err(PlatformError::Corrupt { row: row.clone() });
+                    return Err(PlatformError::Corrupt { row: Box::new(row.clone()) });
                 }
             };
             if head.stamped_at <= time {

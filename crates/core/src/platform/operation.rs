@@ -21,6 +21,22 @@ pub enum Step<A = EntryState> {
     Done(Result<A, PlatformError>),
 }
 
+impl<A> Step<A> {
+    /// The same step of a request of which this is a part: its answer is made of that of the part.
+    pub(crate) fn map<B>(
+        self,
+        answer: impl FnOnce(Result<A, PlatformError>) -> Result<B, PlatformError>,
+    ) -> Step<B> {
+        match self {
+            Self::Read(rows) => Step::Read(rows),
+            Self::Scan(range, limit) => Step::Scan(range, limit),
+            Self::Heads(range, limit, with_sizes) => Step::Heads(range, limit, with_sizes),
+            Self::Commit(batch) => Step::Commit(batch),
+            Self::Done(result) => Step::Done(answer(result)),
+        }
+    }
+}
+
 /// What came of the step before.
 #[derive(Debug)]
 pub enum Input {

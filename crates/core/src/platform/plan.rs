@@ -88,7 +88,7 @@ impl Base {
         let entry = entry_state(entry)?;
         let store = match store {
             Some(Found::Corrupt(row)) if entry.is_none() => {
-                return Err(PlatformError::Corrupt { row: row.clone() });
+                return Err(PlatformError::Corrupt { row: Box::new(row.clone()) });
             }
             Some(Found::Absent) => StoreBase::Missing,
             Some(Found::Row(row)) => StoreBase::At(row.revision),
@@ -146,7 +146,7 @@ pub(super) fn entry_state(found: &Found) -> Result<Option<EntryState>, PlatformE
     match found {
         Found::Absent => Ok(None),
         Found::Row(row) => Ok(EntryState::of_row(row)),
-        Found::Corrupt(row) => Err(PlatformError::Corrupt { row: row.clone() }),
+        Found::Corrupt(row) => Err(PlatformError::Corrupt { row: Box::new(row.clone()) }),
     }
 }
 

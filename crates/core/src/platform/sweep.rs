@@ -339,7 +339,8 @@ impl Sweep {
                 | RowBody::Record(_)
                 | RowBody::Ends(_)
                 | RowBody::Presence(_)
-                | RowBody::Mail(_) => None,
+                | RowBody::Mail(_)
+                | RowBody::Ledger(_) => None,
             },
             Found::Absent | Found::Corrupt(_) => None,
         };

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::id::{EntryId, OpeningId, Revision, ServerId, WriteId};
+use crate::id::{EntryId, OpeningId, OperationId, Revision, ServerId, WriteId};
+use crate::operation::{
+    DeadLetter, InboxPage, JudgeOperation, JudgeOutcome, OperationView, QueueOperation,
+    QueueOutcome, ReceiptBody,
+};
 use crate::outcome::Outcome;
 use crate::platform::PlatformError;
 use crate::record::{
     Mail, MailBody, PresenceBody, RecordOutcome, RecordRefusal, RecordView, RecordWrite,
-    StoredPresence, StoredRecord,
+    StoredPresence, StoredRecord, Written,
 };
 use crate::time::Timestamp;
 
@@ -34,6 +38,8 @@ pub enum RecordCommand {
     Check(Vec<EntryId>),
     /// Writes a record.
     Write(Box<RecordWrite>),
+    /// Writes several records, all of them or none. They have one write id.
+    WriteAll(Vec<RecordWrite>),
     /// Creates, renews or ends the presence of a game server.
     WritePresence {
         /// Which server.
@@ -75,6 +81,44 @@ pub enum RecordCommand {
         /// Exactly this mail.
         at: Revision,
     },
+    /// Queues an operation.
+    Queue(Box<QueueOperation>),
+    /// Notes an operator's verdict on an operation that waits.
+    Judge(Box<JudgeOperation>),
+    /// Reads operations that wait, the first queued first.
+    ReadInbox {
+        /// Of which record.
+        entry: EntryId,
+        /// Start behind this place in the queue.
+        after: Option<u64>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Reads what is known of an operation.
+    ReadOperation {
+        /// Of which record.
+        entry: EntryId,
+        /// Which.
+        id: OperationId,
+    },
+    /// Reads the receipts of a record, by id: of what waits and of what ended.
+    ReadReceipts {
+        /// Of which record.
+        entry: EntryId,
+        /// Start behind this id.
+        after: Option<OperationId>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Reads operations that failed for good, by id.
+    ReadDeadLetters {
+        /// Of which record.
+        entry: EntryId,
+        /// Start behind this id.
+        after: Option<OperationId>,
+        /// At most so many.
+        limit: usize,
+    },
 }
 
 impl RecordCommand {
@@ -82,8 +126,15 @@ impl RecordCommand {
     pub fn write_id(&self) -> Option<WriteId> {
         match self {
             Self::Write(write) => Some(write.write_id),
+            Self::WriteAll(writes) => writes.first().map(|write| write.write_id),
             Self::WritePresence { write_id, .. } => Some(*write_id),
-            Self::Read { .. }
+            Self::Queue(queue) => Some(queue.write_id),
+            Self::Judge(judge) => Some(judge.write_id),
+            Self::ReadInbox { .. }
+            | Self::ReadOperation { .. }
+            | Self::ReadReceipts { .. }
+            | Self::ReadDeadLetters { .. }
+            | Self::Read { .. }
             | Self::Check(_)
             | Self::ReadMail { .. }
             | Self::PutMail { .. }
@@ -112,6 +163,19 @@ pub enum PresenceRefusal {
     Store(RecordRefusal),
 }
 
+/// Why nothing of several records was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JointRefusal {
+    /// One of them is not the one of its base. All of them as read after the refusal, in the order
+    /// of the command, with data and ends.
+    Moved(Vec<RecordView>),
+    /// As for one record. Never [`RecordRefusal::Moved`].
+    Store(RecordRefusal),
+}
+
+/// What became of the write of several records; what was written, in the order of the command.
+pub type JointOutcome = Outcome<Vec<Written>, JointRefusal>;
+
 /// What became of the write of a presence.
 pub type PresenceOutcome = Outcome<Renewed, PresenceRefusal>;
 
@@ -124,12 +188,26 @@ pub enum RecordReply {
     Checked(Vec<Result<Option<StoredRecord>, PlatformError>>),
     /// Of [`RecordCommand::Write`].
     Written(RecordOutcome),
+    /// Of [`RecordCommand::WriteAll`].
+    WrittenAll(JointOutcome),
     /// Of [`RecordCommand::WritePresence`].
     Presence(PresenceOutcome),
     /// Of [`RecordCommand::ReadMail`].
     Mail(Vec<Mail>),
     /// Of [`RecordCommand::PutMail`] and [`RecordCommand::DeleteMail`]: done, or not needed.
     Noted,
+    /// Of [`RecordCommand::Queue`].
+    Queued(QueueOutcome),
+    /// Of [`RecordCommand::Judge`].
+    Judged(JudgeOutcome),
+    /// Of [`RecordCommand::ReadInbox`].
+    Inbox(InboxPage),
+    /// Of [`RecordCommand::ReadOperation`].
+    Operation(Box<OperationView>),
+    /// Of [`RecordCommand::ReadReceipts`], and whether more follow.
+    Receipts(Vec<(OperationId, ReceiptBody)>, bool),
+    /// Of [`RecordCommand::ReadDeadLetters`], and whether more follow.
+    DeadLetters(Vec<DeadLetter>, bool),
 }
 
 /// What a store answers: an error only where nothing was written, or the outcome is unknown.

@@ -1,21 +1,26 @@
 //! A command to a store that owns its rows, carried out step by step.
 
+mod joint;
+mod writing;
+
 use std::sync::Arc;
 
 use crate::batch::{Batch, CommitOutcome, Condition, Refusal, Write};
 use crate::id::{EntryId, Revision, ServerId, WriteId};
+use crate::operation::{InboxReader, LedgerPlanner, OperationMachine};
 use crate::outcome::Outcome;
-use crate::platform::{
-    Base, Input, Machine, Operation, PlatformError, Settings, Step, Terms, expect_row,
-};
+use crate::planted::Flaws;
+use crate::platform::{Base, Input, Machine, Operation, PlatformError, Settings, Step, expect_row};
 use crate::record::command::{PresenceRefusal, RecordRequest, StoreFacts};
 use crate::record::view::RecordData;
-use crate::record::write::Planned;
 use crate::record::{
     End, Holder, Mail, PresenceBody, RecordCommand, RecordRefusal, RecordReply, RecordView,
-    RecordWrite, Renewed, StoredPresence, StoredRecord, With,
+    Renewed, StoredPresence, StoredRecord, With, Written,
 };
-use crate::row::{Found, ReadReply, ReadResult, RowBody, RowKey, RowRange, ScanResult};
+use crate::row::{Found, ReadResult, RowBody, RowKey, RowRange, ScanResult};
+use crate::time::Timestamp;
+use joint::JointMachine;
+use writing::Sent;
 
 /// Most mail that is handed over at a time. The rest comes with the next.
 pub const MAIL_PAGE: usize = 256;
@@ -42,8 +47,16 @@ enum Phase {
     Holder(Purpose, Box<RecordView>),
     /// The ends that a write adds one to are being read.
     Ends,
+    /// What a write changes in the ledger is being planned. Holds the ends of the grants.
+    Ledger(Box<LedgerPlanner>, Arc<[End]>),
     /// A write of a record is out.
-    Writing(Planned),
+    Writing(Box<Sent>),
+    /// Several records are being written.
+    Joint(Box<JointMachine>),
+    /// The operations that wait are being read after a write.
+    Inbox(Box<Written>, InboxReader),
+    /// Operations are being queued, judged or read.
+    Operation(Box<OperationMachine>),
     /// A write of a presence is out, which gives it this revision.
     Renewing(Revision),
     /// The mail that came with it is being read.
@@ -65,6 +78,9 @@ pub struct RecordMachine {
     store: StoreFacts,
     settings: Settings,
     phase: Phase,
+    /// How often a write was refused for its ledger alone.
+    attempts: u32,
+    flaws: Flaws,
 }
 
 impl Operation for RecordRequest {
@@ -84,7 +100,8 @@ impl Operation for RecordRequest {
     fn start(self, settings: &Settings) -> (RecordMachine, Step<RecordReply>) {
         let Self { command, store } = self;
         let settings = settings.clone();
-        let mut machine = RecordMachine { command, store, settings, phase: Phase::Over };
+        let (phase, attempts, flaws) = (Phase::Over, 0, Flaws::default());
+        let mut machine = RecordMachine { command, store, settings, phase, attempts, flaws };
         let step = machine.begin();
         (machine, step)
     }
@@ -100,8 +117,22 @@ impl Machine for RecordMachine {
             (Phase::Reading(purpose), Input::Read(reply)) => self.on_rows(purpose, reply),
             (Phase::Holder(purpose, view), Input::Read(reply)) => on_holder(purpose, view, reply),
             (Phase::Ends, Input::Read(reply)) => self.on_ends(reply),
-            (Phase::Writing(planned), Input::Committed(outcome)) => {
-                self.on_written(planned, outcome)
+            (Phase::Ledger(planner, ends), input) => self.on_ledger(planner, ends, input),
+            (Phase::Writing(sent), Input::Committed(outcome)) => self.on_written(*sent, outcome),
+            (Phase::Inbox(written, reader), input) => self.on_inbox(written, reader, input),
+            (Phase::Joint(mut joint), input) => {
+                let step = joint.on(input);
+                if !matches!(step, Step::Done(_)) {
+                    self.phase = Phase::Joint(joint);
+                }
+                step.map(|outcome| outcome.map(RecordReply::WrittenAll))
+            }
+            (Phase::Operation(mut operation), input) => {
+                let step = operation.on(input);
+                if !matches!(step, Step::Done(_)) {
+                    self.phase = Phase::Operation(operation);
+                }
+                step
             }
             (Phase::Renewing(revision), Input::Committed(outcome)) => {
                 self.on_renewed(revision, outcome)
@@ -123,6 +154,17 @@ impl Machine for RecordMachine {
 }
 
 impl RecordMachine {
+    /// Has it make a mistake, to test who judges it.
+    #[cfg(feature = "planted")]
+    pub fn plant(&mut self, flaw: crate::planted::Flaw) {
+        self.flaws = Flaws { planted: Some(flaw) };
+        if let Phase::Operation(operation) = &mut self.phase {
+            operation.plant(self.flaws);
+        } else if let Phase::Joint(joint) = &mut self.phase {
+            joint.flaws = self.flaws;
+        }
+    }
+
     fn begin(&mut self) -> Step<RecordReply> {
         let command = Arc::clone(&self.command);
         match &*command {
@@ -139,7 +181,7 @@ impl RecordMachine {
                 self.phase = Phase::Ends;
                 Step::Read(vec![RowKey::Ends(write.entry.clone())])
             }
-            RecordCommand::Write(write) => self.write(write, &[]),
+            RecordCommand::Write(write) => self.plan(write, Arc::default()),
             RecordCommand::WritePresence { in_opening: Some(opening), .. }
                 if *opening != self.store.opening =>
             {
@@ -161,6 +203,22 @@ impl RecordMachine {
                 let writes = vec![Write::Put { key, revision, body }];
                 Step::Commit(Batch { conditions: vec![], writes })
             }
+            RecordCommand::WriteAll(writes) => {
+                let (store, settings) = (self.store, self.settings.clone());
+                let (joint, step) = JointMachine::start(writes.clone(), store, settings);
+                self.phase = Phase::Joint(Box::new(joint));
+                step.map(|outcome| outcome.map(RecordReply::WrittenAll))
+            }
+            RecordCommand::Queue(_)
+            | RecordCommand::Judge(_)
+            | RecordCommand::ReadInbox { .. }
+            | RecordCommand::ReadOperation { .. }
+            | RecordCommand::ReadReceipts { .. }
+            | RecordCommand::ReadDeadLetters { .. } => {
+                let (operation, step) = OperationMachine::start(&command, self.store.now);
+                self.phase = Phase::Operation(Box::new(operation));
+                step
+            }
             RecordCommand::DeleteMail { server, entry, at } => {
                 self.phase = Phase::Noting;
                 let key = RowKey::Mail(*server, entry.clone());
@@ -179,26 +237,27 @@ impl RecordMachine {
             | RecordCommand::WritePresence { .. }
             | RecordCommand::ReadMail { .. }
             | RecordCommand::PutMail { .. }
-            | RecordCommand::DeleteMail { .. } => unreachable!("only records are read so"),
+            | RecordCommand::DeleteMail { .. }
+            | RecordCommand::WriteAll(_)
+            | RecordCommand::Queue(_)
+            | RecordCommand::Judge(_)
+            | RecordCommand::ReadInbox { .. }
+            | RecordCommand::ReadOperation { .. }
+            | RecordCommand::ReadReceipts { .. }
+            | RecordCommand::ReadDeadLetters { .. } => unreachable!("only records are read so"),
         }
     }
 
     /// Reads all there is of a record, as of one moment.
     fn read(&mut self, purpose: Purpose) -> Step<RecordReply> {
         self.phase = Phase::Reading(purpose);
-        let entry = self.entry();
-        Step::Read(vec![
-            RowKey::Record(entry.clone()),
-            RowKey::Ends(entry.clone()),
-            RowKey::Entry(entry.clone()),
-            RowKey::Store(entry.store.clone()),
-        ])
+        Step::Read(record_rows(self.entry()).into())
     }
 
     fn on_look(&mut self, reply: ReadResult) -> Step<RecordReply> {
         let view = reply.map_err(PlatformError::from).and_then(|reply| {
             let record = StoredRecord::of(expect_row(reply.rows.first()))?;
-            Ok(self.view(record, &reply))
+            Ok(empty_view(self.entry(), self.store, record, reply.now))
         });
         match view {
             Err(error) => Step::Done(Err(error)),
@@ -209,24 +268,10 @@ impl RecordMachine {
         }
     }
 
-    fn view(&self, record: Option<StoredRecord>, reply: &ReadReply) -> RecordView {
-        let StoreFacts { opening, started_at, .. } = self.store;
-        let (entry, now) = (self.entry().clone(), reply.now);
-        RecordView { entry, record, data: None, ends: None, holder: None, now, started_at, opening }
-    }
-
     fn on_rows(&mut self, purpose: Purpose, reply: ReadResult) -> Step<RecordReply> {
-        let view = reply.map_err(PlatformError::from).and_then(|reply| {
-            let [record, ends, entry, store] = reply.rows.as_slice() else {
-                unreachable!("a reply holds every row that was asked for")
-            };
-            let base = Base::of(entry, Some(store), reply.now)?;
-            let content = base.live().and_then(|state| state.content.clone());
-            let mut view = self.view(StoredRecord::of(record)?, &reply);
-            view.data = Some(RecordData { base: base.heads(), content });
-            view.ends = Some(ends_of(ends));
-            Ok(view)
-        });
+        let view = reply
+            .map_err(PlatformError::from)
+            .and_then(|reply| view_of(self.entry(), self.store, &reply.rows, reply.now));
         match view {
             Err(error) => give_up(purpose, error),
             Ok(view) => match lease_of(&view) {
@@ -244,43 +289,6 @@ impl RecordMachine {
     ) -> Step<RecordReply> {
         self.phase = Phase::Holder(purpose, view);
         Step::Read(vec![RowKey::Presence(server)])
-    }
-
-    fn on_ends(&mut self, reply: ReadResult) -> Step<RecordReply> {
-        let command = Arc::clone(&self.command);
-        let RecordCommand::Write(write) = &*command else { unreachable!("only writes read ends") };
-        match reply {
-            Ok(reply) => self.write(write, &ends_of(expect_row(reply.rows.first()))),
-            Err(error) => {
-                let reason = error.to_string().into();
-                let refused = Outcome::Refused(RecordRefusal::Unavailable { reason });
-                Step::Done(Ok(RecordReply::Written(refused)))
-            }
-        }
-    }
-
-    fn write(&mut self, write: &RecordWrite, ends: &[End]) -> Step<RecordReply> {
-        let terms = Terms { settings: &self.settings, now: self.store.now };
-        let (batch, planned) = write.to_batch(ends, terms);
-        self.phase = Phase::Writing(planned);
-        Step::Commit(batch)
-    }
-
-    fn on_written(&mut self, planned: Planned, outcome: CommitOutcome) -> Step<RecordReply> {
-        let RecordCommand::Write(write) = &*self.command else {
-            unreachable!("only writes of records are planned so")
-        };
-        let outcome = match outcome {
-            Outcome::Committed(committed) => {
-                Outcome::Committed(planned.written(&write.base, committed.stamped_at))
-            }
-            Outcome::Unknown => Outcome::Unknown,
-            Outcome::Refused(refusal) => match store_refusal(refusal) {
-                Some(refusal) => Outcome::Refused(refusal),
-                None => return self.read(Purpose::Refusal),
-            },
-        };
-        Step::Done(Ok(RecordReply::Written(outcome)))
     }
 
     fn write_presence(
@@ -334,6 +342,45 @@ impl RecordMachine {
     }
 }
 
+/// All rows that there are of a record, as one read asks for them.
+fn record_rows(entry: &EntryId) -> [RowKey; 4] {
+    [
+        RowKey::Record(entry.clone()),
+        RowKey::Ends(entry.clone()),
+        RowKey::Entry(entry.clone()),
+        RowKey::Store(entry.store.clone()),
+    ]
+}
+
+/// The record of those rows, with its data and ends.
+fn view_of(
+    entry: &EntryId,
+    store: StoreFacts,
+    rows: &[Found],
+    now: Timestamp,
+) -> Result<RecordView, PlatformError> {
+    let [record, ends, data, data_store] = rows else {
+        unreachable!("a reply holds every row that was asked for")
+    };
+    let base = Base::of(data, Some(data_store), now)?;
+    let content = base.live().and_then(|state| state.content.clone());
+    let mut view = empty_view(entry, store, StoredRecord::of(record)?, now);
+    view.data = Some(RecordData { base: base.heads(), content });
+    view.ends = Some(ends_of(ends));
+    Ok(view)
+}
+
+fn empty_view(
+    entry: &EntryId,
+    store: StoreFacts,
+    record: Option<StoredRecord>,
+    now: Timestamp,
+) -> RecordView {
+    let StoreFacts { opening, started_at, .. } = store;
+    let entry = entry.clone();
+    RecordView { entry, record, data: None, ends: None, holder: None, now, started_at, opening }
+}
+
 fn on_holder(purpose: Purpose, mut view: Box<RecordView>, reply: ReadResult) -> Step<RecordReply> {
     let presence = reply.map_err(PlatformError::from).and_then(|reply| {
         // The later of the two times: the presence was read after the record.
@@ -368,7 +415,7 @@ fn give_up(purpose: Purpose, error: PlatformError) -> Step<RecordReply> {
 }
 
 /// A refusal that no condition caused.
-fn store_refusal(refusal: Refusal) -> Option<RecordRefusal> {
+pub(crate) fn store_refusal(refusal: Refusal) -> Option<RecordRefusal> {
     match refusal {
         Refusal::Conditions(_) => None,
         Refusal::Invalid(error) => Some(RecordRefusal::Invalid(error)),

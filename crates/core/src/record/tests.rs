@@ -1,6 +1,7 @@
 //! Facts about records, their rows and their writes.
 #![expect(clippy::wildcard_enum_match_arm, reason = "facts pick what they are about")]
 
+mod joint;
 mod machine;
 
 use std::sync::Arc;
@@ -59,7 +60,17 @@ fn grant(view: &RecordView, session: u128, write: u128) -> RecordWrite {
         None => Data::Put { content, pinned: false },
     };
     let entry = view.entry.clone();
-    RecordWrite { entry, base, write_id, body, data, end: None, revoked: None }
+    RecordWrite {
+        entry,
+        base,
+        write_id,
+        body,
+        data,
+        end: None,
+        revoked: None,
+        ledger: None,
+        inbox_max: None,
+    }
 }
 
 #[track_caller]

@@ -31,8 +31,8 @@ impl StoredRecord {
                 let (revision, stamped_at) = (*revision, *stamped_at);
                 Ok(Some(Self { revision, stamped_at, body: body.clone() }))
             }
-            Found::Row(row) => Err(PlatformError::Corrupt { row: row.key.clone() }),
-            Found::Corrupt(row) => Err(PlatformError::Corrupt { row: row.clone() }),
+            Found::Row(row) => Err(PlatformError::Corrupt { row: Box::new(row.key.clone()) }),
+            Found::Corrupt(row) => Err(PlatformError::Corrupt { row: Box::new(row.clone()) }),
         }
     }
 }
@@ -60,8 +60,8 @@ impl StoredPresence {
                 let (revision, stamped_at) = (*revision, *stamped_at);
                 Ok(Some(Self { revision, stamped_at, body: body.clone() }))
             }
-            Found::Row(row) => Err(PlatformError::Corrupt { row: row.key.clone() }),
-            Found::Corrupt(row) => Err(PlatformError::Corrupt { row: row.clone() }),
+            Found::Row(row) => Err(PlatformError::Corrupt { row: Box::new(row.key.clone()) }),
+            Found::Corrupt(row) => Err(PlatformError::Corrupt { row: Box::new(row.clone()) }),
         }
     }
 }

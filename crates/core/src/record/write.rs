@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::batch::{Batch, BatchError, Condition, Write};
+use crate::code::Code;
 use crate::id::{EntryId, Revision, ServerId, SessionId, WriteId};
+use crate::operation::{InboxPage, LedgerWrite};
 use crate::outcome::Outcome;
 use crate::platform::{Change, EntryBase, EntryHead, StoreBase, Terms, plan_entry};
 use crate::record::{
@@ -28,6 +30,9 @@ pub enum Data {
     Keep,
     /// It stays, and must still be the one of the base.
     Same,
+    /// The entry is deleted: it leaves a tombstone, which is never thinned away. One that is deleted
+    /// or missing already stays as it is.
+    Delete,
     /// This takes its place. A pinned revision is never thinned.
     Put {
         /// What it holds from now on.
@@ -54,15 +59,21 @@ pub struct RecordWrite {
     pub end: Option<End>,
     /// The server whose lease it takes away while that may be alive, and under which fence.
     pub revoked: Option<(ServerId, Fence)>,
+    /// What it changes in the ledger.
+    pub ledger: Option<Box<LedgerWrite>>,
+    /// Whether the operations that wait are read once it is written, and at most how many.
+    pub inbox_max: Option<usize>,
 }
 
 /// What a committed write of a record tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// What the next write is planned on.
     pub base: RecordBase,
     /// The store's time of the write.
     pub stamped_at: Timestamp,
+    /// The operations that wait, if that was asked for and they could be read.
+    pub inbox: Option<InboxPage>,
 }
 
 /// Why nothing of a write was written.
@@ -85,6 +96,18 @@ pub enum RecordRefusal {
     Invalid(BatchError),
 }
 
+impl RecordRefusal {
+    /// The stable code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Moved(_) => Code::RevisionMismatch,
+            Self::Exhausted { .. } => Code::StorageFull,
+            Self::Unavailable { .. } => Code::StorageUnavailable,
+            Self::Invalid(_) => Code::Internal,
+        }
+    }
+}
+
 /// What became of a write of a record.
 pub type RecordOutcome = Outcome<Written, RecordRefusal>;
 
@@ -93,21 +116,40 @@ impl RecordWrite {
     pub(crate) fn to_batch(&self, ends: &[End], terms: Terms<'_>) -> (Batch, Planned) {
         let Self { entry, base, write_id, .. } = self;
         let mut put = None;
+        let mut plan = |content: Option<Arc<Content>>, pinned| {
+            let is_live = content.is_some();
+            let change = Change { entry, write_id: *write_id, content, pinned };
+            let (batch, revision, birth) = plan_entry(change, base.entry, terms);
+            put = Some((revision, birth, is_live));
+            batch
+        };
         let mut batch = match &self.data {
-            Data::Put { content, pinned } => {
-                let (content, pinned) = (Some(Arc::clone(content)), *pinned);
-                let change = Change { entry, write_id: *write_id, content, pinned };
-                let (batch, revision, birth) = plan_entry(change, base.entry, terms);
-                put = Some((revision, birth));
-                batch
+            Data::Put { content, pinned } => plan(Some(Arc::clone(content)), *pinned),
+            Data::Delete if self.deletes() => plan(None, true),
+            Data::Same | Data::Delete => {
+                Batch { conditions: vec![self.entry_condition()], writes: vec![] }
             }
-            Data::Same => Batch { conditions: vec![self.entry_condition()], writes: vec![] },
             Data::Keep => Batch::default(),
         };
         let (body, end, revoked) = (self.body.clone(), self.end, self.revoked);
         let rows = RecordRows { body, end, revoked };
         let record = rows.add_to(&mut batch, entry, base.record, ends);
         (batch, Planned { record, put })
+    }
+
+    /// Whether there is something that it deletes.
+    fn deletes(&self) -> bool {
+        self.data == Data::Delete && self.base.entry.entry.is_some_and(|entry| entry.is_live)
+    }
+
+    /// The counter of the entry's revision once it is committed; 0 if there is none.
+    pub(crate) fn entry_counter(&self) -> u64 {
+        let before = self.base.entry.row.map_or(0, |row| row.counter);
+        match &self.data {
+            Data::Put { .. } => before + 1,
+            Data::Delete => before + u64::from(self.deletes()),
+            Data::Keep | Data::Same => before,
+        }
     }
 
     fn entry_condition(&self) -> (RowKey, Condition) {
@@ -163,7 +205,8 @@ impl RecordRows {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Planned {
     record: Revision,
-    put: Option<(Revision, Birth)>,
+    /// The revision of the entry, its birth, and whether it is live.
+    put: Option<(Revision, Birth, bool)>,
 }
 
 impl Planned {
@@ -171,14 +214,14 @@ impl Planned {
     pub(crate) fn written(self, before: &RecordBase, stamped_at: Timestamp) -> Written {
         let entry = match self.put {
             None => before.entry,
-            Some((revision, birth)) => {
+            Some((revision, birth, is_live)) => {
                 let (created_at, updated_at) = (birth.time(stamped_at), stamped_at);
-                let head = EntryHead { revision, created_at, updated_at, is_live: true };
+                let head = EntryHead { revision, created_at, updated_at, is_live };
                 let store = StoreBase::Unread;
                 EntryBase { entry: Some(head), row: Some(revision), store }
             }
         };
-        Written { base: RecordBase { record: Some(self.record), entry }, stamped_at }
+        Written { base: RecordBase { record: Some(self.record), entry }, stamped_at, inbox: None }
     }
 }
 

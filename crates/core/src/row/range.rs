@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::id::{ApiKeyId, EntryId, EntryKey, Scope, ServerId, StoreId, StoreName, UniverseId};
+use crate::operation::{LedgerKey, LedgerRun};
 use crate::row::Reviewed;
 use crate::time::UtcHour;
 
@@ -153,5 +154,14 @@ pub enum RowRange {
         server: ServerId,
         /// Start behind this entry.
         after: Option<EntryId>,
+    },
+    /// Rows of the operations of a record, in the order of their names.
+    Ledger {
+        /// Of which record.
+        entry: EntryId,
+        /// Which of them.
+        run: LedgerRun,
+        /// Start behind this one, whether it is of the run and there or not.
+        after: Option<LedgerKey>,
     },
 }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::code::Code;
+use crate::error::ErrorKind;
 use crate::record::LeaseMode;
 
 /// What a suspended session does with edits.
@@ -36,6 +38,8 @@ pub struct SessionSettings {
     pub resend_every: Duration,
     /// How often who waits for a record looks.
     pub poll_every: Duration,
+    /// How often who waits for the end of an operation of another server's record looks.
+    pub operation_poll_every: Duration,
     /// How long an opening waits.
     pub open_timeout: Duration,
     /// How old unsaved edits may grow.
@@ -68,6 +72,7 @@ impl Default for SessionSettings {
             call_deadline: Duration::from_millis(1_500),
             resend_every: Duration::from_millis(250),
             poll_every: Duration::from_millis(250),
+            operation_poll_every: seconds(1),
             open_timeout: seconds(20),
             autosave_every: seconds(60),
             autosave_retry: seconds(10),
@@ -83,10 +88,22 @@ impl Default for SessionSettings {
 
 /// Settings that do not fit together: everything that is wrong with them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("session settings: {}", problems.join("; "))]
+#[error("{}", problems.join("; "))]
 pub struct SettingsError {
     /// One sentence for each problem.
     pub problems: Vec<String>,
+}
+
+impl SettingsError {
+    /// What the caller does now.
+    pub const fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    /// The stable code.
+    pub const fn code(&self) -> Code {
+        Code::InvalidSettings
+    }
 }
 
 impl SessionSettings {
@@ -112,6 +129,7 @@ impl SessionSettings {
         );
         check(!self.margin.is_zero(), "the margin is zero");
         check(!self.poll_every.is_zero(), "the poll interval is zero");
+        check(!self.operation_poll_every.is_zero(), "the poll interval of operations is zero");
         check(self.autosave_in_flight_max > 0, "no save may be out at a time");
         check(
             !self.resend_every.is_zero() && self.resend_every < self.call_deadline,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::id::{EntryId, Revision};
+use crate::operation::Settlement;
 use crate::row::Content;
 
 /// What a session held when it ended without being saved, and where it may be put again: nowhere
@@ -16,8 +17,15 @@ pub struct Spill {
     /// Revisions at which the record holds exactly these bytes already, should one of the writes
     /// whose outcome was unknown have been committed.
     pub stored_at: Vec<Revision>,
+    /// The version of the bytes, as it stands beside a record.
+    pub schema: u32,
     /// The bytes.
     pub content: Arc<Content>,
+    /// Operations whose effect is in the bytes, and whose ends are to be stored with them.
+    pub settled: Vec<Arc<Settlement>>,
+    /// The bytes are put back to what the record held once: operations that ended after its entry
+    /// stood at this counter are to be taken back with them.
+    pub undo_after: Option<u64>,
 }
 
 /// What becomes of a spill at the next opening of its record.

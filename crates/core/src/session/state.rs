@@ -1,14 +1,18 @@
 //! A session and what it knows.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::document::Document;
 use crate::game_server::{CommandId, Ticket};
 use crate::id::{EntryId, Revision, ServerId, SessionId, UserId, WriteId};
+use crate::operation::{Handlers, OperationSettings};
 use crate::planted::Flaws;
-use crate::record::{Fence, LeaseMode, RecordBase, RecordBody, RecordCommand};
+use crate::record::{Fence, LeaseMode, RecordBase, RecordBody, RecordCommand, RecordWrite};
 use crate::row::{Content, Metadata};
-use crate::session::{Access, SessionSettings, SuspendPolicy};
+use crate::session::inbox::Inbox;
+use crate::session::joint::Part;
+use crate::session::{Access, Hooks, SessionSettings, SuspendPolicy};
 use crate::time::Monotonic;
 
 /// What a session may do.
@@ -35,6 +39,8 @@ pub enum WriteKind {
     Release,
     /// It moves the lease to the server's new id.
     Adopt,
+    /// It stores what several sessions hold, together.
+    Joint,
 }
 
 /// A write that was sent and of which nobody knows yet whether it was committed.
@@ -46,8 +52,37 @@ pub struct Unsettled {
     pub kind: WriteKind,
     /// How many changes are stored once it is committed.
     pub contains: u64,
+    /// How many changes of the ledger are.
+    pub(crate) ledger: u64,
     pub(crate) command: Arc<RecordCommand>,
     pub(crate) sent_at: Monotonic,
+}
+
+impl Unsettled {
+    /// What it writes of this record.
+    pub(crate) fn made_for(&self, entry: &EntryId) -> &RecordWrite {
+        match &*self.command {
+            RecordCommand::Write(write) => write,
+            RecordCommand::WriteAll(writes) => {
+                let of_entry = writes.iter().find(|write| write.entry == *entry);
+                of_entry.expect("a session takes part with its own record")
+            }
+            command @ (RecordCommand::Read { .. }
+            | RecordCommand::Check(_)
+            | RecordCommand::WritePresence { .. }
+            | RecordCommand::ReadMail { .. }
+            | RecordCommand::PutMail { .. }
+            | RecordCommand::DeleteMail { .. }
+            | RecordCommand::Queue(_)
+            | RecordCommand::Judge(_)
+            | RecordCommand::ReadInbox { .. }
+            | RecordCommand::ReadOperation { .. }
+            | RecordCommand::ReadReceipts { .. }
+            | RecordCommand::ReadDeadLetters { .. }) => {
+                unreachable!("a session does not write by {command:?}")
+            }
+        }
+    }
 }
 
 /// Somebody who wants to know when something is durable.
@@ -61,8 +96,19 @@ pub(crate) struct Waiter {
     pub(crate) for_release: bool,
 }
 
+/// What a session is given by those who opened it.
+#[derive(Clone)]
+pub(crate) struct Wiring {
+    /// What handles its operations.
+    pub(crate) handlers: Arc<Handlers>,
+    /// The limits of its operations.
+    pub(crate) operations: Arc<OperationSettings>,
+    /// What its game wants to be asked.
+    pub(crate) hooks: Arc<dyn Hooks>,
+    pub(crate) flaws: Flaws,
+}
+
 /// One server's exclusive work on one record.
-#[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Session {
     pub(crate) entry: EntryId,
@@ -113,7 +159,41 @@ pub struct Session {
     pub(crate) fence_floor: u64,
     /// What it waits for by itself, as its server's list of timers has it.
     pub(crate) timer: Option<Monotonic>,
+    /// Its operations, if there are any.
+    pub(crate) inbox: Option<Box<Inbox>>,
+    /// Grows with every operation that ends or is tried in memory.
+    pub(crate) ledger_count: u64,
+    /// What handles its operations.
+    pub(crate) handlers: Arc<Handlers>,
+    /// The limits of its operations.
+    pub(crate) operations: Arc<OperationSettings>,
+    /// What its game wants to be asked.
+    pub(crate) hooks: Arc<dyn Hooks>,
+    /// Until this change, the data that is stored is never thinned.
+    pub(crate) pinned_until: u64,
+    /// With the number of the ledger's change: operations that ended after the entry stood at this
+    /// counter are taken back.
+    pub(crate) undo_after: Option<(u64, u64)>,
+    /// Where that was done: the counter of the entry's revision since then, and the counter after
+    /// which operations were taken back. In case the store goes back.
+    pub(crate) undone: Vec<(u64, u64)>,
+    /// Its part in a transaction over several sessions that is not settled.
+    pub(crate) joint: Option<Box<Part>>,
+    /// Whether its release deletes the entry.
+    pub(crate) is_deleting: bool,
     pub(crate) flaws: Flaws,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("entry", &self.entry)
+            .field("id", &self.id)
+            .field("state", &self.state)
+            .field("body", &self.body)
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -127,8 +207,9 @@ impl Session {
         base: RecordBase,
         document: Box<dyn Document>,
         content: &Content,
-        flaws: Flaws,
+        wiring: Wiring,
     ) -> Self {
+        let Wiring { handlers, operations, hooks, flaws } = wiring;
         let fence_floor = body.fence.counter;
         Self {
             entry,
@@ -159,6 +240,16 @@ impl Session {
             is_releasing: false,
             fence_floor,
             timer: None,
+            inbox: None,
+            ledger_count: 0,
+            handlers,
+            operations,
+            hooks,
+            pinned_until: 0,
+            undo_after: None,
+            undone: Vec::new(),
+            joint: None,
+            is_deleting: false,
             flaws,
         }
     }
@@ -222,6 +313,11 @@ impl Session {
     /// The users whose data it holds.
     pub fn user_ids(&self) -> &[UserId] {
         &self.user_ids
+    }
+
+    /// The attributes that stand beside its data.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
     }
 
     /// Its writes of which nobody knows yet whether they were committed.

@@ -85,6 +85,7 @@ impl Mine {
             write_id: WriteId(write_id),
             kind,
             contains,
+            ledger: 0,
             command: Arc::new(RecordCommand::Check(vec![])),
             sent_at: Monotonic::default(),
         };
@@ -199,7 +200,15 @@ fn an_entry_that_was_deleted_under_the_record_closes_its_session() {
 #[test]
 fn a_spill_is_put_again_on_its_base_only() {
     let (base, stored_at) = (Some(revision(10)), vec![revision(11)]);
-    let spill = Spill { entry: entry(), base, stored_at, content: content() };
+    let spill = Spill {
+        entry: entry(),
+        base,
+        stored_at,
+        schema: 0,
+        content: content(),
+        settled: vec![],
+        undo_after: None,
+    };
     assert_eq!(spill.fate(Some(revision(10))), SpillFate::Taken);
     assert_eq!(spill.fate(Some(revision(11))), SpillFate::Stored);
     assert_eq!(spill.fate(Some(revision(12))), SpillFate::Stale);

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::ValueError;
+use crate::code::Code;
 use crate::error::ErrorKind;
 use crate::path::Path;
 
@@ -71,12 +72,35 @@ pub enum Problem {
         /// What was expected, and what stands there.
         message: String,
     },
+    /// The game's own check refuses it.
+    #[error("it is refused: {reason}")]
+    Check {
+        /// What the check says.
+        reason: String,
+    },
+    /// The type has no such place: what was put there would be lost.
+    #[error("the type of the data does not keep it")]
+    NotKept,
 }
 
 impl InvalidData {
+    /// What a game's own check says of a place.
+    pub fn because(path: impl Into<Path>, reason: impl Into<String>) -> Self {
+        Self { path: path.into(), problem: Problem::Check { reason: reason.into() } }
+    }
+
     /// What the caller does now.
     pub const fn kind(&self) -> ErrorKind {
-        ErrorKind::Invalid
+        self.code().kind()
+    }
+
+    /// The stable code.
+    pub const fn code(&self) -> Code {
+        if matches!(self.problem, Problem::TooLarge { .. }) {
+            Code::DataTooLarge
+        } else {
+            Code::InvalidData
+        }
     }
 }
 

@@ -172,7 +172,7 @@ impl Refusal {
             let is_v2 = v2.code.status() == self.status && v2.message == *message;
             is_v1 && detail.as_deref() == v1.code.map(V1Code::name)
                 || is_v2 && detail.is_none()
-                || kind.is_some() && code == error.code()
+                || kind.is_some() && code == error.code().name()
         })
     }
 
@@ -239,8 +239,12 @@ impl About<'_> {
 
     fn corrupt(self, text: Arc<str>) -> PlatformError {
         match self {
-            Self::Entry(entry) => PlatformError::Corrupt { row: RowKey::Entry(entry.clone()) },
-            Self::Store(store) => PlatformError::Corrupt { row: RowKey::Store(store.clone()) },
+            Self::Entry(entry) => {
+                PlatformError::Corrupt { row: Box::new(RowKey::Entry(entry.clone())) }
+            }
+            Self::Store(store) => {
+                PlatformError::Corrupt { row: Box::new(RowKey::Store(store.clone())) }
+            }
             Self::Universe => refused(ErrorKind::Corrupt, text),
         }
     }

@@ -66,7 +66,7 @@ fn every_error() -> Vec<PlatformError> {
         PlatformError::SumTooLarge { entry: entry.clone() },
         PlatformError::SumTooSmall { entry: entry.clone() },
         PlatformError::Denied { scope: KeyScope::EntryCreate },
-        PlatformError::Corrupt { row: RowKey::Entry(entry.clone()) },
+        PlatformError::Corrupt { row: Box::new(RowKey::Entry(entry.clone())) },
         PlatformError::Busy { entry: entry.clone(), limit: 64 },
         PlatformError::Throttled { denial },
         PlatformError::Contended { entry, attempts: 16 },

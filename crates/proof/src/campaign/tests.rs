@@ -97,6 +97,33 @@ fn a_revision_that_a_sweep_took_meanwhile_is_not_listed_once_more() {
     assert_eq!(report.failure_text(), None);
 }
 
+/// An operation that was due again while as many had ended as one write settles had its game server
+/// polled for ever.
+#[test]
+fn an_operation_that_is_due_without_room_for_its_end_waits_for_the_answer_of_the_store() {
+    check_sessions(10);
+}
+
+/// The store went back behind a restore, and what that had taken back came again and stayed.
+#[test]
+fn do1_a_restore_that_the_store_lost_takes_operations_back_once_more() {
+    [127, 166, 385].into_iter().for_each(check_sessions);
+}
+
+/// The ends that a session stored again after the store had gone back, and still had them, counted
+/// as later than the data that held them: a restore between took them back.
+#[test]
+fn do1_an_end_that_the_store_kept_is_not_stored_again_as_a_later_one() {
+    [443, 513].into_iter().for_each(check_sessions);
+}
+
+#[track_caller]
+fn check_sessions(seed: u64) {
+    let faults = Faults::drawing(Plan::new(sessions::NAME, seed), Swarm::default());
+    let report = sessions::simulate(Setup::with_faults(faults), Judges::ALL);
+    assert_eq!(report.failure_text(), None);
+}
+
 #[test]
 fn an_unknown_bug_is_an_error() {
     for scenario in NAMES {

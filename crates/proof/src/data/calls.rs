@@ -132,7 +132,7 @@ impl Told {
     /// A stable word for the trace.
     pub(crate) fn word(&self) -> &'static str {
         match self {
-            Self::Failed(error) => error.code(),
+            Self::Failed(error) => error.code().name(),
             Self::Entry(_)
             | Self::Revisions(_)
             | Self::Entries(_)

@@ -227,7 +227,8 @@ impl Oracle {
             | RowKey::Review(..)
             | RowKey::Ends(_)
             | RowKey::Presence(_)
-            | RowKey::Mail(..) => return Ok(()),
+            | RowKey::Mail(..)
+            | RowKey::Ledger(..) => return Ok(()),
         };
         let holds = match condition {
             Condition::Absent => found.is_none(),

@@ -93,7 +93,8 @@ impl Planted {
             | RowRange::Reviews { .. }
             | RowRange::Records { .. }
             | RowRange::Presences { .. }
-            | RowRange::Mail { .. } => None,
+            | RowRange::Mail { .. }
+            | RowRange::Ledger { .. } => None,
         }
     }
 
@@ -170,7 +171,8 @@ impl Planted {
                 | RowKey::Record(_)
                 | RowKey::Ends(_)
                 | RowKey::Presence(_)
-                | RowKey::Mail(..) => true,
+                | RowKey::Mail(..)
+                | RowKey::Ledger(..) => true,
             };
             if !is_current && batch.writes.iter().all(|write| *write.key() != key) {
                 batch.writes.push(Write::Delete { key });

@@ -141,7 +141,8 @@ impl Oracle {
                 | RowKey::Record(_)
                 | RowKey::Ends(_)
                 | RowKey::Presence(_)
-                | RowKey::Mail(..) => {}
+                | RowKey::Mail(..)
+                | RowKey::Ledger(..) => {}
             }
         }
         if !batch.conditions.iter().any(|(key, _)| matches!(key, RowKey::Record(_))) {
@@ -303,7 +304,7 @@ impl Oracle {
             }
         }
         if let PlatformError::Corrupt { row } = error {
-            let is_damaged = match row {
+            let is_damaged = match &**row {
                 RowKey::Revision(_, counter) => entry.damaged_revisions.contains(counter),
                 RowKey::Entry(_) => entry.is_damaged,
                 RowKey::Store(_)
@@ -314,7 +315,8 @@ impl Oracle {
                 | RowKey::Record(_)
                 | RowKey::Ends(_)
                 | RowKey::Presence(_)
-                | RowKey::Mail(..) => false,
+                | RowKey::Mail(..)
+                | RowKey::Ledger(..) => false,
             };
             if !is_damaged {
                 return Err("that row is whole".to_owned());

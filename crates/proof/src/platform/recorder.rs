@@ -77,7 +77,7 @@ pub(super) fn told(error: &PlatformError) -> Told {
         return Told::Conflict(Seen::of((**current).clone()));
     }
     if let PlatformError::Corrupt { row } = error {
-        return match row {
+        return match &**row {
             RowKey::Entry(_) => Told::Damaged(None),
             RowKey::Revision(_, counter) => Told::Damaged(Some(*counter)),
             RowKey::Store(_)
@@ -88,7 +88,8 @@ pub(super) fn told(error: &PlatformError) -> Told {
             | RowKey::Record(_)
             | RowKey::Ends(_)
             | RowKey::Presence(_)
-            | RowKey::Mail(..) => Told::Refused,
+            | RowKey::Mail(..)
+            | RowKey::Ledger(..) => Told::Refused,
         };
     }
     if let PlatformError::NotInteger { .. }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use steadfast_core::game_server::{Event, GameServer, SessionHandle, Ticket};
+use steadfast_core::game_server::{Event, GameServer, Outgoing, SessionHandle, Ticket};
+use steadfast_core::operation::{OperationSettings, OperationStatus, QueueRefusal, Queued};
 use steadfast_core::session::SessionSettings;
-use steadfast_core::{Batch, Committed, EntryId, Now, OpeningId};
+use steadfast_core::{Batch, Committed, EntryId, Found, Now, OpeningId, OperationId};
 use steadfast_storage::Rows;
 
 use super::history::SessionHistory;
 use super::oracle::SessionOracle;
-use super::witness::{Ask, Author, Marker, Witness};
+use super::witness::{Ask, Author, Marker, Queueing, Witness};
 use crate::bank::Judges;
 
 /// Both judges.
@@ -20,9 +21,13 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    pub(super) fn new(settings: &SessionSettings, judges: Judges) -> Self {
+    pub(super) fn new(
+        settings: &SessionSettings,
+        operations: &OperationSettings,
+        judges: Judges,
+    ) -> Self {
         Self {
-            oracle: SessionOracle::new(settings, judges.oracle),
+            oracle: SessionOracle::new(settings, operations, judges.oracle),
             history: SessionHistory::new(judges.history),
         }
     }
@@ -35,6 +40,15 @@ impl Bench {
         servers: impl IntoIterator<Item = (usize, &'a GameServer)>,
     ) {
         self.oracle.at_rest(now, rows, servers);
+    }
+
+    /// Nothing waits beside a session that could do it.
+    pub(super) fn waits<'a>(
+        &mut self,
+        now: Now,
+        servers: impl IntoIterator<Item = (usize, &'a GameServer)>,
+    ) {
+        self.oracle.waits(now, servers);
     }
 
     /// Nothing follows any more.
@@ -110,6 +124,39 @@ impl Witness for Bench {
     fn told(&mut self, now: Now, process: usize, event: &Event, marker: Option<Marker>) {
         self.oracle.told(now, process, event, marker);
         self.history.told(now, process, event, marker);
+    }
+
+    fn sends(&mut self, now: Now, process: usize, commands: &[Outgoing]) {
+        self.oracle.sends(now, process, commands);
+    }
+
+    fn refused(&mut self, now: Now, author: Author, batch: &Batch, rows: &[Found]) {
+        self.oracle.refused(now, author, batch, rows);
+    }
+
+    fn queues(&mut self, now: Now, queueing: &Queueing) {
+        self.oracle.queues(now, queueing);
+        self.history.queues(now, queueing);
+    }
+
+    fn queued(&mut self, now: Now, queueing: &Queueing, result: Result<&Queued, &QueueRefusal>) {
+        self.oracle.queued(now, queueing, result);
+        self.history.queued(now, queueing, result);
+    }
+
+    fn ended(&mut self, now: Now, entry: &EntryId, id: &OperationId, status: OperationStatus) {
+        self.oracle.ended(now, entry, id, status);
+        self.history.ended(now, entry, id, status);
+    }
+
+    fn repairs(&mut self, now: Now, entry: &EntryId) {
+        self.oracle.repairs(now, entry);
+        self.history.repairs(now, entry);
+    }
+
+    fn showed(&mut self, now: Now, process: usize, session: SessionHandle, numbers: &[u32]) {
+        self.oracle.showed(now, process, session, numbers);
+        self.history.showed(now, process, session, numbers);
     }
 
     fn saw(&mut self, now: Now, process: usize, entry: &EntryId, marker: Marker) {

@@ -7,8 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_core::game_server::{Effects, Event as Told, GameServer, Parse, ServerOptions};
-use steadfast_core::record::RecordCommand;
+use steadfast_core::game_server::{
+    Effects, Event as Told, GameServer, Hint, HintKind, Parse, ServerOptions,
+};
+use steadfast_core::operation::OperationSettings;
+use steadfast_core::record::{MailKind, RecordCommand};
 use steadfast_core::session::{SessionSettings, Spill};
 use steadfast_core::{Content, EntryId, Monotonic, Now, OpeningId, Rng};
 use steadfast_sim::{NodeClock, Streams};
@@ -23,6 +26,7 @@ use super::{Context, Event};
 
 mod calls;
 mod fates;
+mod repairs;
 mod told;
 
 /// Least and most milliseconds until a process is started again.
@@ -62,6 +66,7 @@ pub(super) struct Fleet {
     ids: Vec<EntryId>,
     machines: Vec<Machine>,
     settings: SessionSettings,
+    operations: OperationSettings,
     streams: Streams,
     parse: Parse,
     defaults: Arc<Content>,
@@ -87,6 +92,7 @@ impl Fleet {
         ids: Vec<EntryId>,
         homes: &[bool],
         settings: SessionSettings,
+        operations: OperationSettings,
     ) -> Self {
         let machine = |is_home: &bool| Machine {
             process: None,
@@ -101,9 +107,10 @@ impl Fleet {
             ids,
             machines: homes.iter().map(machine).collect(),
             settings,
+            operations,
             streams: streams.clone(),
             parse: process::parse(),
-            defaults: Sheet { marker: Marker::NONE, pad: 200 }.content(),
+            defaults: Sheet::new(Marker::NONE, 200).content(),
             process_count: 0,
             play_count: 0,
             edit_count: 0,
@@ -190,6 +197,7 @@ impl Fleet {
         let number = self.process_count;
         let options = ServerOptions {
             settings: self.settings.clone(),
+            operations: self.operations.clone(),
             home: None,
             address: format!("10.0.0.{}", at.machine).into(),
             rng: self.streams.own(&format!("process {number}")),
@@ -333,6 +341,15 @@ impl Fleet {
         let number = process.number;
         process.sent += index(process.effects.commands.len());
         let mut effects = std::mem::take(&mut process.effects);
+        ctx.bench.sends(ctx.now, number, &effects.commands);
+        for hint in effects.hints.drain(..) {
+            // Without its mail, a message about a hand-off would be asked for by nobody.
+            let is_of_work =
+                matches!(hint.what, HintKind::Mail(mail) if mail.kind == MailKind::Operation);
+            if is_of_work && let Some(delay) = network.message() {
+                ctx.sim.world.schedule_in(delay, Event::Hint(Box::new(hint)));
+            }
+        }
         for outgoing in effects.commands.drain(..) {
             if !is_home && ctx.sim.faults.visit(&EFFECT).is_some() {
                 return self.kill(ctx, at);
@@ -364,6 +381,20 @@ impl Fleet {
                 }
             }
             self.schedule_wake(ctx, at);
+        }
+    }
+
+    /// A message of another game server.
+    pub(super) fn hint(&mut self, ctx: &mut Context<'_>, network: &mut Network, hint: &Hint) {
+        let is_it = |machine: &Machine| {
+            machine.process.as_ref().is_some_and(|process| process.server.id() == hint.to)
+        };
+        let Some(at) = self.lives(is_it).pop() else { return };
+        if self.is_awake(ctx, at, || Event::Hint(Box::new(hint.clone()))) {
+            ctx.marks.meet(Mark::HintOfWork);
+            self.input(ctx, network, at, |server, local, effects| {
+                server.on_hint(local, hint, effects);
+            });
         }
     }
 

@@ -13,21 +13,27 @@
 //! | `closed` | a session that was asked to let go takes no edit |
 //! | `silent` | a close leaves no session without a word |
 //! | `copy` | nobody is told that a copy of it runs, for there are none |
+//! | `twice` | no operation is applied twice |
+//! | `unasked` | no operation is applied that nobody queued |
+//! | `payload` | nobody is told that two payloads are queued under one id |
+//! | `ends` | all are told the same end of an operation |
+//! | `forgotten` | what was said to be applied before a record is opened is seen in it |
 //! | `final` | the rows at the end hold all that was acknowledged |
 //!
 //! Writes of operators and losses that the store reports begin another *generation* of a record: what
 //! sessions from before it are told is no evidence any more, as it may speak of what is gone.
 
+mod heard;
 mod lineage;
+mod operations;
 mod record;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use steadfast_core::game_server::{Event, GameServer, ServerEvent, SessionHandle, Ticket};
+use steadfast_core::game_server::Ticket;
 use steadfast_core::session::{LossReason, SaveError, SessionEvent};
 use steadfast_core::{
-    Batch, Committed, EntryId, Found, Now, OpeningId, Revision, Row, RowBody, RowKey, SessionId,
-    Write,
+    Batch, EntryId, Found, OperationId, Revision, Row, RowBody, RowKey, SessionId, Write,
 };
 use steadfast_storage::Rows;
 
@@ -35,13 +41,13 @@ pub(super) use lineage::Lineage;
 
 use record::{Branch, Key, Terms};
 
-use super::witness::{Ask, Author, Marker, Witness};
+use super::witness::{Author, Marker, Queueing};
 
 /// A broken rule, told with what led to it.
 type Verdict<T = ()> = Result<T, String>;
 
 /// A session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Sitting {
     key: usize,
     span: usize,
@@ -49,13 +55,17 @@ struct Sitting {
     generation: u64,
     is_let_go: bool,
     is_over: bool,
+    /// Operations that it must show.
+    required: BTreeSet<u32>,
 }
 
 /// What a ticket is for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Asked {
-    Open { key: usize, terms: Terms },
+    Open { key: usize, terms: Terms, applied: BTreeSet<u32> },
     Save { session: SessionId, marker: Marker, is_release: bool },
+    Queue(Queueing),
+    Await(usize, OperationId),
     Close,
 }
 
@@ -131,8 +141,12 @@ impl SessionHistory {
     }
 
     fn on_asked(&mut self, process: usize, ticket: Ticket, asked: Asked) -> Verdict {
-        if let Asked::Save { session, is_release: true, .. } = asked {
-            self.sitting(process, session)?.is_let_go = true;
+        if let Asked::Save { session, is_release: true, .. } = &asked {
+            self.sitting(process, *session)?.is_let_go = true;
+        }
+        if let Asked::Queue(queueing) = &asked {
+            let key = self.key(&queueing.entry);
+            self.at(key).operations.asks(queueing);
         }
         self.asked.insert((process, ticket), asked);
         Ok(())
@@ -145,7 +159,8 @@ impl SessionHistory {
         session: SessionId,
         marker: Option<Marker>,
     ) -> Verdict {
-        let Some(Asked::Open { key, terms }) = self.asked.remove(&(process, ticket)) else {
+        let Some(Asked::Open { key, terms, applied }) = self.asked.remove(&(process, ticket))
+        else {
             return Err(format!("`mixed`: process {process} opened what nobody asked for"));
         };
         let state = self.at(key);
@@ -162,7 +177,10 @@ impl SessionHistory {
         let generation = generation.map_or(state.terms.generation, |branch| branch.generation);
         let span = state.begin(marker, parent, generation);
         let generation = terms.generation;
-        let sitting = Sitting { key, span, generation, is_let_go: false, is_over: false };
+        let is_of_now = generation == self.at(key).terms.generation;
+        let required = if is_of_now { applied } else { BTreeSet::new() };
+        let (is_let_go, is_over) = (false, false);
+        let sitting = Sitting { key, span, generation, is_let_go, is_over, required };
         self.sittings.insert((process, session), sitting);
         Ok(())
     }
@@ -267,11 +285,18 @@ impl SessionHistory {
                 let is_saved = spill.is_none() && *reason != LossReason::Deleted;
                 if is_saved { self.acknowledge(process, session, None) } else { Ok(()) }
             }
+            SessionEvent::OperationEnded(settlement) => {
+                let key = self.sitting(process, session)?.key;
+                self.at(key).operations.ends(settlement.id(), settlement.status)
+            }
             SessionEvent::State(_)
+            | SessionEvent::OperationRun { .. }
+            | SessionEvent::OperationRetried { .. }
             | SessionEvent::Saved { .. }
             | SessionEvent::SaveFailed(_)
             | SessionEvent::WentBack
             | SessionEvent::HandOffRequested { .. }
+            | SessionEvent::SchemaAhead { .. }
             | SessionEvent::SpillStale => Ok(()),
         }
     }
@@ -291,6 +316,9 @@ impl SessionHistory {
         let state = self.at(key);
         let generation = state.terms.generation + 1;
         state.terms = Terms { generation, floor: generation, required: None };
+        if content.is_none() {
+            state.operations.void();
+        }
         if let Some(marker) = content {
             state.terms.required = (marker.count > 0).then_some(marker);
             state.begin(marker, None, generation);
@@ -306,7 +334,9 @@ impl SessionHistory {
             } else if let (RowKey::Entry(entry), RowBody::Entry(body)) = (key, body) {
                 let key = self.key(entry);
                 self.at(key).latest.1 = Some(*revision);
-                if author == Author::Operator {
+                // A deletion that was asked for ends what was.
+                let is_deleted = body.content.is_none() && self.at(key).operations.is_void();
+                if author == Author::Operator || is_deleted {
                     self.on_operator(key, body.content.as_deref().and_then(Marker::stored_in));
                 }
             }
@@ -315,6 +345,9 @@ impl SessionHistory {
 
     /// The store says what it lost.
     fn on_rewound(&mut self, rows: &Rows) {
+        for state in &mut self.keys {
+            state.operations.void();
+        }
         for (entry, key) in &self.key_of {
             let record = rows.get(&RowKey::Record(entry.clone())).revision();
             let value = rows.get(&RowKey::Entry(entry.clone())).revision();
@@ -355,86 +388,9 @@ impl SessionHistory {
             (Some(None), _) => Err(format!("{} holds what nobody wrote", state.name)),
             (Some(Some(marker)), _) => state.check(marker, terms).map(drop),
         };
-        checked.map_err(|evidence| format!("`final`: {evidence}"))
+        let operations = state.operations.rest(content);
+        checked.map_err(|evidence| format!("`final`: {evidence}")).and(operations)
     }
-}
-
-impl Witness for SessionHistory {
-    fn applied(&mut self, _: Now, author: Author, batch: &Batch, _: Committed) {
-        if !self.is_asleep {
-            self.on_written(author, batch);
-        }
-    }
-
-    fn rewound(&mut self, _: Now, rows: &Rows) {
-        self.on_rewound(rows);
-    }
-
-    fn reopened(&mut self, _: Now, _: OpeningId) {}
-
-    fn started(&mut self, _: Now, _: usize, _: Option<OpeningId>) {}
-
-    fn crashed(&mut self, _: Now, process: usize) {
-        self.sittings.retain(|(at, _), _| *at != process);
-        self.asked.retain(|(at, _), _| *at != process);
-    }
-
-    fn believes(&mut self, _: Now, _: usize, _: &GameServer, _: Now) {}
-
-    fn edited(
-        &mut self,
-        _: Now,
-        process: usize,
-        session: SessionHandle,
-        _: &EntryId,
-        marker: Marker,
-    ) {
-        self.note(|this| this.on_edited(process, session.id, marker));
-    }
-
-    fn asked(&mut self, _: Now, process: usize, ticket: Ticket, ask: &Ask) {
-        self.note(|this| {
-            let asked = match ask {
-                Ask::Open(entry) => {
-                    let key = this.key(entry);
-                    Asked::Open { key, terms: this.at(key).terms }
-                }
-                Ask::Checkpoint(session, _, marker) => {
-                    Asked::Save { session: session.id, marker: *marker, is_release: false }
-                }
-                Ask::Release(session, _, marker) => {
-                    Asked::Save { session: session.id, marker: *marker, is_release: true }
-                }
-                Ask::Close => Asked::Close,
-            };
-            this.on_asked(process, ticket, asked)
-        });
-    }
-
-    fn told(&mut self, _: Now, process: usize, event: &Event, marker: Option<Marker>) {
-        self.note(|this| match event {
-            Event::Opened { ticket, session } => {
-                this.on_opened(process, *ticket, session.id, marker)
-            }
-            Event::OpenFailed { ticket, .. } => {
-                this.asked.remove(&(process, *ticket));
-                Ok(())
-            }
-            Event::Settled { ticket, result } => this.on_settled(process, *ticket, result),
-            Event::Session { session, event, .. } => this.on_session(process, session.id, event),
-            Event::Server(ServerEvent::Stopped) if !this.has_lost => {
-                Err(format!("`copy`: process {process} stopped for a copy of it"))
-            }
-            Event::Server(_) => Ok(()),
-            Event::Closed { ticket } => this.on_closed(process, *ticket),
-        });
-    }
-
-    fn saw(&mut self, _: Now, process: usize, entry: &EntryId, marker: Marker) {
-        self.note(|this| this.on_saw(process, entry, marker));
-    }
-
-    fn healed(&mut self, _: Now) {}
 }
 
 #[cfg(test)]

@@ -1,102 +1,26 @@
 //! What some run must meet: every row of the protocol's tables, as it shows in batches, answers and
 //! events. A world in which one of them never happens no longer attacks it.
 
+mod list;
+mod operations;
+
 use steadfast_core::game_server::{Event, Outgoing, ServerEvent};
+use steadfast_core::operation::ReceiptBody;
 use steadfast_core::record::{
     ENDS_MAX, How, Lease, MailKind, PresenceBody, PresenceRefusal, PresenceState, RecordAnswer,
     RecordBody, RecordCommand, RecordRefusal, RecordReply, RecordView, RecordWrite,
 };
-use steadfast_core::session::{LossReason, OpenError, SaveError, SessionEvent, SessionState};
+use steadfast_core::session::{
+    LossReason, OpenError, QueueError, SaveError, SessionEvent, SessionState,
+};
 use steadfast_core::{Batch, Found, OpeningId, Outcome, Row, RowBody, RowKey, Write};
 use steadfast_sim::Totals;
 use steadfast_storage::Rows;
 
+pub(super) use list::Mark;
+
 use super::process::Process;
 use super::witness::Author;
-
-macro_rules! marks {
-    ($($mark:ident: $name:literal,)*) => {
-        /// Something that some run must meet.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Mark {
-            $(#[doc = $name] $mark,)*
-        }
-
-        impl Mark {
-            const ALL: &[(Self, &'static str)] = &[$((Self::$mark, $name),)*];
-        }
-    };
-}
-
-marks! {
-    Lagged: "an opening read from a copy that was behind",
-    LateWritten: "a batch was written after its caller had given up",
-    LateRefused: "a batch was refused after its caller had given up",
-    CrashWrote: "a batch was written by a store that ended",
-    LostCommits: "a fail-over lost acknowledged commits",
-    LostRenewals: "a power cut lost renewals",
-    KilledWithSessions: "a process was killed with sessions",
-    RenewalCommitted: "presence: a renewal was committed",
-    RenewalUnknown: "presence: what became of a renewal was unknown",
-    RenewalWasOwn: "presence: a renewal was refused by an earlier copy of itself",
-    RenewalFoundDead: "presence: a renewal found its server dead",
-    RenewalFoundNothing: "presence: a renewal found no row",
-    StoreWentBack: "presence: the store had lost renewals",
-    Doubtful: "presence: a server could not renew in time",
-    NewId: "presence: a server went on under another id",
-    DeathDeclared: "verdict: a server was declared dead",
-    EndedInOrder: "verdict: a server ended its own presence",
-    TakenFromDead: "verdict: a record of a dead server was taken",
-    TakenFromEarlierHome: "verdict: a record of an earlier opening's server was taken",
-    OwnId: "verdict: a server took a record that named it and that it did not hold",
-    HandOffAsked: "verdict: a hand-off was asked for",
-    GrantFirst: "write: a record was granted that had never been held",
-    GrantFree: "write: a free record was granted",
-    GrantTaken: "write: a record was taken",
-    GrantStolen: "write: a record was stolen",
-    TimeoutTaken: "write: a lease with a timeout ran out",
-    Saved: "write: a save",
-    SavedUnchanged: "write: a save of what was not changed",
-    Released: "write: a release",
-    Adopted: "write: a record was adopted",
-    SeizedByOperator: "write: an operator wrote a leased record",
-    WrittenUnleased: "write: an operator wrote a free record",
-    Deleted: "write: an operator deleted an entry",
-    Orphan: "write: a server released a record that it did not hold",
-    EndsFull: "write: the oldest end of a grant was left out",
-    SettledOwn: "settlement: a write was refused by itself",
-    SettledOther: "settlement: another write of the session was found committed",
-    SettledEnds: "settlement: the ends told what became of a grant",
-    SettledForgotten: "settlement: the ends said nothing of a grant",
-    SettledTombstone: "settlement: the entry was deleted",
-    SettledWentBack: "settlement: the store had lost writes of a session",
-    WriteUnknown: "settlement: what became of a write was unknown",
-    Suspended: "session: suspended",
-    ActiveAgain: "session: active again",
-    Releasing: "session: a release was planned",
-    LeaseLost: "session: the lease was lost",
-    LostTaken: "session: lost to a server that declared this one dead",
-    LostStolen: "session: lost to a thief",
-    LostEdited: "session: lost to an operator",
-    LostClosed: "session: not saved when its process closed",
-    HandedOff: "session: a hand-off was requested of it",
-    OpenTimedOut: "opening: the holder did not let go in time",
-    OpenUnknown: "opening: the store did not tell in time",
-    OpenTwice: "opening: it was open in the same server",
-    OpenInvalid: "opening: what the record holds was refused",
-    OpenCancelled: "opening: it was given up",
-    OpenClosed: "opening: the server was closing",
-    CheckpointDone: "receipt: a checkpoint was acknowledged",
-    CheckpointUnknown: "receipt: a checkpoint was unknown at its deadline",
-    CheckpointLost: "receipt: a checkpoint was not saved for certain",
-    StaleMail: "mail: it was about an earlier fence",
-    RevokedMail: "mail: a lease was revoked",
-    SpillTaken: "spill: it was taken",
-    SpillStored: "spill: it was stored already",
-    SpillNotTaken: "spill: it was not what the session began with",
-    SpillStale: "spill: it was stale",
-    Closed: "close: every session was released or reported",
-}
 
 /// What was met.
 #[derive(Debug)]
@@ -208,8 +132,11 @@ impl Marks {
                 }
                 RowBody::Entry(body) => {
                     has_value = true;
-                    self.meet_if(Mark::Deleted, body.is_tombstone());
+                    let is_by_session = matches!(author, Author::Process(_));
+                    self.meet_if(Mark::Deleted, body.is_tombstone() && !is_by_session);
+                    self.meet_if(Mark::DeletedBySession, body.is_tombstone() && is_by_session);
                 }
+                RowBody::Ledger(body) => self.ledger(body),
                 RowBody::Record(_)
                 | RowBody::Store(_)
                 | RowBody::Revision(_)
@@ -219,6 +146,7 @@ impl Marks {
                 | RowBody::Review => {}
             }
         }
+        self.forgotten(batch);
         let after = batch.writes.iter().find_map(|write| match write {
             Write::Put { body: RowBody::Record(body), .. } => Some(body),
             Write::Put { .. } | Write::Delete { .. } => None,
@@ -306,6 +234,11 @@ impl Marks {
 
     /// A game server is about to send a command.
     pub(super) fn sent(&mut self, outgoing: &Outgoing, process: &Process) {
+        if let RecordCommand::Write(write) = &*outgoing.command
+            && write.ledger.is_some()
+        {
+            self.sends_again(write, process);
+        }
         match &*outgoing.command {
             RecordCommand::Write(write) if write.body.lease.is_none() => {
                 let session = write.end.map(|end| end.fence.session);
@@ -321,10 +254,17 @@ impl Marks {
             RecordCommand::Read { .. }
             | RecordCommand::Check(_)
             | RecordCommand::Write(_)
+            | RecordCommand::WriteAll(_)
             | RecordCommand::WritePresence { .. }
             | RecordCommand::ReadMail { .. }
             | RecordCommand::PutMail { .. }
-            | RecordCommand::DeleteMail { .. } => {}
+            | RecordCommand::DeleteMail { .. }
+            | RecordCommand::Queue(_)
+            | RecordCommand::Judge(_)
+            | RecordCommand::ReadInbox { .. }
+            | RecordCommand::ReadOperation { .. }
+            | RecordCommand::ReadReceipts { .. }
+            | RecordCommand::ReadDeadLetters { .. } => {}
         }
     }
 
@@ -405,7 +345,6 @@ impl Marks {
     /// A game server tells something.
     pub(super) fn told(&mut self, event: &Event) {
         match event {
-            Event::Opened { .. } => {}
             Event::OpenFailed { error, .. } => {
                 if let Some(mark) = of_open_error(error) {
                     self.meet(mark);
@@ -417,6 +356,18 @@ impl Marks {
                 Err(SaveError::LeaseLost) => self.meet(Mark::CheckpointLost),
                 Err(_) => {}
             },
+            Event::Queued { result: Ok(queued), .. } => self.queued(Ok(queued)),
+            Event::Queued { result: Err(QueueError::Refused(refusal)), .. } => {
+                self.queued(Err(refusal));
+            }
+            Event::Opened { .. } | Event::Queued { result: Err(_), .. } => {}
+            Event::Operation { result, .. } => {
+                if let Ok(view) = result {
+                    let status = view.receipt.as_ref().and_then(ReceiptBody::status);
+                    let is_ended = status.is_some();
+                    self.meet(if is_ended { Mark::AwaitedEnd } else { Mark::AwaitedInVain });
+                }
+            }
             Event::Session { event, .. } => self.session(event),
             Event::Server(event) => match event {
                 ServerEvent::Live(_) | ServerEvent::Stopped => {}
@@ -437,17 +388,31 @@ impl Marks {
             SessionEvent::WentBack => self.meet(Mark::SettledWentBack),
             SessionEvent::HandOffRequested { .. } => self.meet(Mark::HandedOff),
             SessionEvent::SpillStale => self.meet(Mark::SpillStale),
-            SessionEvent::Lost { reason, .. } => match reason {
-                LossReason::Taken => self.meet(Mark::LostTaken),
-                LossReason::Stolen => self.meet(Mark::LostStolen),
-                LossReason::Edited => self.meet(Mark::LostEdited),
-                LossReason::Closed => self.meet(Mark::LostClosed),
-                LossReason::Forgotten | LossReason::Deleted | LossReason::Impossible(_) => {}
-            },
+            SessionEvent::OperationRetried { .. } => self.meet(Mark::Retried),
+            SessionEvent::SaveFailed(SaveError::Refused { .. }) => self.meet(Mark::HookRefused),
+            SessionEvent::Lost { reason, spill } => {
+                let has_ends = spill.as_ref().is_some_and(|spill| !spill.settled.is_empty());
+                self.meet_if(Mark::SpillWithOperations, has_ends);
+                self.lost(reason);
+            }
             SessionEvent::State(SessionState::Released)
             | SessionEvent::Saved { .. }
             | SessionEvent::SaveFailed(_)
+            | SessionEvent::SchemaAhead { .. }
+            | SessionEvent::OperationRun { .. }
+            | SessionEvent::OperationEnded(_)
             | SessionEvent::Released => {}
+        }
+    }
+
+    fn lost(&mut self, reason: &LossReason) {
+        match reason {
+            LossReason::Taken => self.meet(Mark::LostTaken),
+            LossReason::Stolen => self.meet(Mark::LostStolen),
+            LossReason::Edited => self.meet(Mark::LostEdited),
+            LossReason::Closed => self.meet(Mark::LostClosed),
+            LossReason::HookPanicked => self.meet(Mark::HookPanicked),
+            LossReason::Forgotten | LossReason::Deleted | LossReason::Impossible(_) => {}
         }
     }
 }
@@ -461,7 +426,7 @@ fn of_open_error(error: &OpenError) -> Option<Mark> {
         OpenError::AlreadyOpen { .. } => Some(Mark::OpenTwice),
         OpenError::LockTimeout { .. } => Some(Mark::OpenTimedOut),
         OpenError::OutcomeUnknown { .. } => Some(Mark::OpenUnknown),
-        OpenError::InvalidData { .. } => Some(Mark::OpenInvalid),
+        OpenError::Data { .. } => Some(Mark::OpenInvalid),
         OpenError::Cancelled { .. } => Some(Mark::OpenCancelled),
         OpenError::Closed => Some(Mark::OpenClosed),
         _ => None,

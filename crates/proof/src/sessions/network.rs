@@ -19,6 +19,8 @@ pub(super) enum Address {
     Machine { machine: usize, life: u32, id: CommandId },
     /// An operator's errand.
     Operator { errand: u64 },
+    /// The errand of an operator who queues operations, or decides about them.
+    Sender { errand: u64 },
     /// Nobody waits for it.
     Nobody,
 }
@@ -78,7 +80,7 @@ impl Network {
     fn link(&self, back: Address) -> Link {
         let machine = match back {
             Address::Machine { machine, .. } => self.links.get(machine).copied(),
-            Address::Operator { .. } | Address::Nobody => None,
+            Address::Operator { .. } | Address::Sender { .. } | Address::Nobody => None,
         };
         machine.unwrap_or(Link { is_home: true, ..Link::default() })
     }
@@ -131,6 +133,14 @@ impl Network {
             }
         }
         ctx.sim.world.schedule_in(delay, reply(command, answer));
+    }
+
+    /// How long a message between two machines takes, if it arrives.
+    pub(super) fn message(&mut self) -> Option<Duration> {
+        let is_lost = self.rng.percent(40);
+        let late = if self.rng.percent(5) { self.rng.in_range(0..20_000_000) } else { 0 };
+        let micros = self.rng.in_range(self.one_way.clone()) + late;
+        (!is_lost).then(|| Duration::from_micros(micros))
     }
 
     /// How long one way takes now; nothing if it leads nowhere.

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use steadfast_core::operation::{LedgerWrite, OperationSettings};
 use steadfast_core::record::{
     Data, Fence, How, RecordAnswer, RecordBody, RecordCommand, RecordReply, RecordView,
     RecordWrite, With,
 };
-use steadfast_core::{Batch, EntryId, Rng, RowBody, SessionId, Write, WriteId};
+use steadfast_core::{EntryId, Rng, SessionId, WriteId};
 use steadfast_sim::Streams;
 
+use super::marks::Mark;
 use super::network::{Address, Message, Network};
 use super::sheet::{PAD_MAX, Sheet};
 use super::store::Store;
-use super::witness::{Author, Marker};
+use super::witness::{Author, Marker, Witness as _};
 use super::{Context, Event};
 use crate::bank::Bug;
 
@@ -28,6 +30,8 @@ enum Aim {
     ForceRelease,
     /// To delete the entry, whoever holds the record.
     Delete,
+    /// To put the record back to what it held once, whoever holds it.
+    Restore,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +44,7 @@ struct Errand {
 /// All operators.
 pub(super) struct Operators {
     ids: Vec<EntryId>,
+    operations: Arc<OperationSettings>,
     errands: Vec<Errand>,
     count: u64,
     is_over: bool,
@@ -47,9 +52,9 @@ pub(super) struct Operators {
 }
 
 impl Operators {
-    pub(super) fn new(streams: &Streams, ids: Vec<EntryId>) -> Self {
-        let rng = streams.own("operators");
-        Self { ids, errands: Vec::new(), count: 0, is_over: false, rng }
+    pub(super) fn new(streams: &Streams, ids: Vec<EntryId>, operations: OperationSettings) -> Self {
+        let (rng, operations) = (streams.own("operators"), Arc::new(operations));
+        Self { ids, operations, errands: Vec::new(), count: 0, is_over: false, rng }
     }
 
     /// Nobody does anything any more.
@@ -70,9 +75,10 @@ impl Operators {
         }
         self.schedule(ctx);
         let aim = match self.rng.below(100) {
-            0..55 => Aim::Edit,
-            55..80 => Aim::ForceEdit,
-            80..90 => Aim::ForceRelease,
+            0..45 => Aim::Edit,
+            45..65 => Aim::ForceEdit,
+            65..75 => Aim::ForceRelease,
+            75..90 => Aim::Restore,
             _ => Aim::Delete,
         };
         let Some(entry) = self.rng.pick(&self.ids).cloned() else { return };
@@ -101,22 +107,18 @@ impl Operators {
         };
         let errand = self.errands.swap_remove(index);
         let Ok(RecordReply::Read(view)) = answer else { return };
-        let Some(write) = self.plan(ctx, &errand, &view) else { return };
-        let command = RecordCommand::Write(Box::new(write));
-        if errand.aim == Aim::Delete {
-            if let Some(batch) = store.plan(ctx.now, command) {
-                let batch = without_value(batch);
-                drop(store.commit(ctx, Author::Operator, &batch));
-            }
-        } else {
-            send(ctx, network, number, command);
+        let Some(write) = self.plan(ctx, store, &errand, &view) else { return };
+        if matches!(errand.aim, Aim::Delete | Aim::Restore) {
+            ctx.bench.repairs(ctx.now, &errand.entry);
         }
+        send(ctx, network, number, RecordCommand::Write(Box::new(write)));
     }
 
     /// What is written, on what was read.
     fn plan(
         &mut self,
-        ctx: &Context<'_>,
+        ctx: &mut Context<'_>,
+        store: &mut Store,
         errand: &Errand,
         view: &RecordView,
     ) -> Option<RecordWrite> {
@@ -132,7 +134,7 @@ impl Operators {
         if errand.aim == Aim::Delete && content.is_none() {
             return None;
         }
-        let (body, end, revoked) = match &view.record {
+        let (mut body, end, revoked) = match &view.record {
             Some(record) if lease.is_some() && ctx.has(Bug::ForeignWriteUnderUnmovedFence) => {
                 let save_seq = record.body.save_seq + 1;
                 (RecordBody { write_id, save_seq, ..record.body.clone() }, None, None)
@@ -140,17 +142,43 @@ impl Operators {
             Some(record) => record.seized(write_id, how),
             None => (never_held(write_id), None, None),
         };
-        let data = if errand.aim == Aim::ForceRelease {
-            Data::Keep
-        } else {
-            let stored = content.and_then(|content| Sheet::parse(&content.value));
-            let marker = stored.map_or(Marker::NONE, |sheet| sheet.marker);
-            let marker = marker.next(self.rng.next_u64());
-            let pad = usize::try_from(self.rng.in_range(100..1_000)).unwrap_or(PAD_MAX);
-            Data::Put { content: Sheet { marker, pad }.content(), pinned: true }
+        let stored = content.and_then(|content| Sheet::parse(&content.value));
+        let mut sheet = stored.unwrap_or_else(|| Sheet::new(Marker::NONE, 0));
+        sheet.marker = sheet.marker.next(self.rng.next_u64());
+        sheet.pad = usize::try_from(self.rng.in_range(100..1_000)).unwrap_or(PAD_MAX);
+        let mut ledger = None;
+        let data = match errand.aim {
+            Aim::ForceRelease => Data::Keep,
+            Aim::Delete => Data::Delete,
+            Aim::Edit | Aim::ForceEdit => Data::Put { content: sheet.content(), pinned: true },
+            Aim::Restore => {
+                let now = view.base()?.entry.row?.counter;
+                let (counter, content) = self.rng.pick(store.past(&errand.entry, now)).cloned()?;
+                store.leave(&errand.entry, counter, now);
+                sheet.applied = Sheet::parse(&content.value)?.applied;
+                let (settled, tried, undo_after) = (vec![], vec![], Some(counter));
+                let settings = Arc::clone(&self.operations);
+                ledger = Some(Box::new(LedgerWrite { settled, tried, undo_after, settings }));
+                ctx.marks.meet(Mark::PutBackByOperator);
+                Data::Put { content: sheet.content(), pinned: true }
+            }
         };
+        if errand.aim == Aim::Restore && ctx.has(Bug::RestoreLowersFence) {
+            // All of the record as it was then.
+            body.fence.counter = body.fence.counter.saturating_sub(3).max(1);
+        }
         let entry = errand.entry.clone();
-        Some(RecordWrite { entry, base: view.base()?, write_id, body, data, end, revoked })
+        Some(RecordWrite {
+            entry,
+            base: view.base()?,
+            write_id,
+            body,
+            data,
+            end,
+            revoked,
+            ledger,
+            inbox_max: None,
+        })
     }
 }
 
@@ -170,14 +198,4 @@ fn never_held(write_id: WriteId) -> RecordBody {
         save_seq: 0,
         write_id,
     }
-}
-
-/// A deletion is the write of a value without the value.
-fn without_value(mut batch: Batch) -> Batch {
-    for write in &mut batch.writes {
-        if let Write::Put { body: RowBody::Entry(body) | RowBody::Revision(body), .. } = write {
-            body.content = None;
-        }
-    }
-    batch
 }

@@ -12,6 +12,7 @@
 //! | `presences` | L8: servers, deaths, mail |
 //! | `beliefs` | L2, L8: who believes to hold what |
 //! | `tickets` | W1, W4-W8: what is said of what was written |
+//! | `operations` | DO1-DO7, B2: what becomes of operations, over the rows that `ledgers` keeps |
 //! | `rest` | Z1, Z2, L6, L9, W1: what stands when all has come to rest, and after a loss |
 //!
 //! What clocks promise (L2, and that nobody healthy is declared dead) is checked only while no clock
@@ -19,22 +20,29 @@
 
 mod beliefs;
 mod books;
+mod ledgers;
+mod operations;
 mod parts;
 mod presences;
 mod records;
 mod rest;
 mod skew;
 mod tickets;
+mod traffic;
 mod values;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use steadfast_core::game_server::{Event, GameServer, SessionHandle, Ticket};
+use steadfast_core::game_server::{Event, GameServer, Outgoing, SessionHandle, Ticket};
+use steadfast_core::operation::{
+    OperationSettings, OperationStatus, QueueRefusal, Queued, ReceiptBody,
+};
 use steadfast_core::record::LeaseMode;
-use steadfast_core::session::SessionSettings;
+use steadfast_core::session::{QueueError, SessionSettings};
 use steadfast_core::{
-    Batch, Committed, EntryId, Monotonic, Now, OpeningId, ServerId, SessionId, Timestamp,
+    Batch, Committed, EntryId, Found, Monotonic, Now, OpeningId, OperationId, ServerId, SessionId,
+    Timestamp,
 };
 use steadfast_storage::Rows;
 
@@ -45,7 +53,7 @@ use parts::Parts;
 use skew::{Skew, offset};
 use tickets::Pending;
 
-use super::witness::{Ask, Author, Marker, Witness};
+use super::witness::{Ask, Author, Marker, Queueing, Witness};
 
 /// The invariant that is broken, with what led to it.
 type Checked<T = ()> = Result<T, String>;
@@ -62,6 +70,7 @@ struct Stroke {
 #[derive(Debug)]
 pub(super) struct SessionOracle {
     settings: SessionSettings,
+    operations: OperationSettings,
     keys: Vec<Key>,
     key_of: BTreeMap<EntryId, usize>,
     sessions: Vec<Held>,
@@ -83,9 +92,14 @@ pub(super) struct SessionOracle {
 
 impl SessionOracle {
     /// An oracle over servers with these times. Without a judge's seat it sees nothing.
-    pub(super) fn new(settings: &SessionSettings, sits: bool) -> Self {
+    pub(super) fn new(
+        settings: &SessionSettings,
+        operations: &OperationSettings,
+        sits: bool,
+    ) -> Self {
         Self {
             settings: settings.clone(),
+            operations: operations.clone(),
             keys: Vec::new(),
             key_of: BTreeMap::new(),
             sessions: Vec::new(),
@@ -159,6 +173,15 @@ impl SessionOracle {
         self.processes.get_mut(process).expect("it was made if there was none")
     }
 
+    /// A round begins: these are all processes that live.
+    pub(super) fn waits<'a>(
+        &mut self,
+        now: Now,
+        servers: impl IntoIterator<Item = (usize, &'a GameServer)>,
+    ) {
+        self.note(|this| this.on_round(now.mono, servers));
+    }
+
     /// Whether an id is or was that of a process.
     fn owns(&self, process: usize, server: ServerId) -> bool {
         self.servers.get(&server).is_some_and(|server| server.process == process)
@@ -182,8 +205,9 @@ impl SessionOracle {
         if parts.record.is_some() || parts.entry.is_some() {
             self.on_record(stroke, batch, &parts)?;
         }
+        self.on_operations(stroke, batch, &parts)?;
         if let Some((server, entry, revision, body)) = parts.mail {
-            self.on_mail(stroke.now, server, entry, revision, body.fence);
+            self.on_mail(stroke.now, server, entry, revision, body);
         }
         if let Some((server, entry)) = parts.read_mail {
             let key = self.key(entry);
@@ -271,6 +295,14 @@ impl Witness for SessionOracle {
                 Ask::Release(session, _, marker) => {
                     this.on_asked_save(now.mono, (process, ticket), session.id, *marker, true)?;
                 }
+                Ask::Delete(session, _, marker) => {
+                    this.session(process, session.id)?.is_deleting = true;
+                    this.on_asked_save(now.mono, (process, ticket), session.id, *marker, true)?;
+                }
+                Ask::Queue(queueing) => this.on_asked_queue(now.mono, (process, ticket), queueing),
+                Ask::Await(entry, id, patience) => {
+                    this.on_asked_await(now.mono, (process, ticket), (entry, id), *patience);
+                }
                 Ask::Close => this.on_asked_close(now.mono, process, ticket),
             }
             Ok(())
@@ -287,7 +319,25 @@ impl Witness for SessionOracle {
                 this.on_open_failed(now, (process, *ticket), error)
             }
             Event::Settled { ticket, result } => this.on_settled(now, (process, *ticket), result),
-            Event::Session { session, event, .. } => this.on_session(process, session.id, event),
+            Event::Queued { ticket, result } => {
+                let queueing = this.on_answered_queue(now, (process, *ticket))?;
+                match result {
+                    Ok(queued) => this.on_queued(&queueing, Ok(queued)),
+                    Err(QueueError::Refused(refusal)) => this.on_queued(&queueing, Err(refusal)),
+                    Err(_) => Ok(()),
+                }
+            }
+            Event::Operation { ticket, result } => {
+                let (key, id) = this.on_answered_await(now, (process, *ticket))?;
+                let receipt = result.as_ref().ok().and_then(|view| view.receipt.as_ref());
+                match receipt.and_then(ReceiptBody::status) {
+                    Some(status) => this.on_ended(key, &id, status),
+                    None => Ok(()),
+                }
+            }
+            Event::Session { session, event, .. } => {
+                this.on_session(now, process, session.id, event)
+            }
             Event::Server(event) => this.on_server_event(process, event),
             Event::Closed { ticket } => this.on_closed(now, process, *ticket),
         });
@@ -296,6 +346,34 @@ impl Witness for SessionOracle {
     fn saw(&mut self, _: Now, process: usize, entry: &EntryId, marker: Marker) {
         self.note(|this| this.on_saw(process, entry, marker));
     }
+
+    fn sends(&mut self, _: Now, process: usize, commands: &[Outgoing]) {
+        self.note(|_| Self::on_sends(process, commands));
+    }
+
+    fn refused(&mut self, _: Now, author: Author, batch: &Batch, rows: &[Found]) {
+        self.note(|this| this.on_refused(author, batch, rows));
+    }
+
+    fn queues(&mut self, _: Now, _: &Queueing) {}
+
+    fn queued(&mut self, _: Now, queueing: &Queueing, result: Result<&Queued, &QueueRefusal>) {
+        self.note(|this| this.on_queued(queueing, result));
+    }
+
+    fn ended(&mut self, _: Now, entry: &EntryId, id: &OperationId, status: OperationStatus) {
+        self.note(|this| {
+            let key = this.key(entry);
+            this.on_ended(key, id, status)
+        });
+    }
+
+    fn repairs(&mut self, _: Now, entry: &EntryId) {
+        let key = self.key(entry);
+        self.at_mut(key).ledger.is_repaired = true;
+    }
+
+    fn showed(&mut self, _: Now, _: usize, _: SessionHandle, _: &[u32]) {}
 
     fn healed(&mut self, now: Now) {
         self.healed_at = Some(now.mono);

@@ -135,14 +135,17 @@ impl Players {
             player.state = State::Away;
             return self.again(ctx, index, 500..3_000);
         };
-        let (steals, cancels) = (player.rng.percent(4), player.rng.percent(3));
+        let (steals, cancels) = (player.rng.percent(4), player.rng.percent(6));
         player.state = State::Joining(at);
         player.turn += 1;
         let event = Event::Player { player: index, turn: player.turn };
         ctx.sim.world.schedule_in(PATIENCE, event);
         let ticket: Option<Ticket> = fleet.open(ctx, network, at, (index, index), steals);
         if let (Some(ticket), true) = (ticket, cancels) {
-            let delay = Duration::from_millis(player.rng.in_range(0..3_000));
+            // Most give up while the grant is on its way, so that it may come after the look that
+            // should release it.
+            let until = if player.rng.percent(70) { 150 } else { 3_000 };
+            let delay = Duration::from_millis(player.rng.in_range(0..until));
             ctx.sim.world.schedule_in(delay, Event::Cancel(at, ticket));
         }
     }

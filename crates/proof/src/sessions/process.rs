@@ -5,8 +5,10 @@ use std::sync::Arc;
 use steadfast_core::document::Document;
 use steadfast_core::game_server::{Effects, GameServer, Parse, SessionHandle, Ticket};
 use steadfast_core::record::RecordWrite;
+use steadfast_core::schema::Loaded;
 use steadfast_core::session::{Spill, SpillFate};
-use steadfast_core::{EntryId, Monotonic, Now};
+use steadfast_core::value::InvalidData;
+use steadfast_core::{EntryId, Monotonic, Now, Path};
 
 use super::sheet::Sheet;
 use super::witness::Marker;
@@ -26,6 +28,8 @@ pub(super) struct Play {
     pub(super) is_leaving: bool,
     /// A spill that it began with is kept until this is saved.
     pub(super) keeps_spill: bool,
+    /// The store went back, and has not got everything again.
+    pub(super) went_back: bool,
 }
 
 /// A record that is being opened.
@@ -40,7 +44,7 @@ pub(super) struct Opening {
     pub(super) fate: Option<SpillFate>,
 }
 
-/// A checkpoint or a release that is not settled.
+/// A checkpoint, a release, a queueing or a question that is not answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait {
     pub(super) ticket: Ticket,
@@ -123,26 +127,55 @@ impl Process {
         Some(self.waits.swap_remove(index))
     }
 
-    /// What a session holds.
-    pub(super) fn marker(&mut self, handle: SessionHandle) -> Option<Marker> {
-        let read = |document: &mut dyn Document| {
-            document.as_any().downcast_ref::<Sheet>().map(|sheet| sheet.marker)
-        };
-        self.server.read(handle, read).ok()?
+    /// What a session began with.
+    pub(super) fn began(&mut self, handle: SessionHandle) -> Option<Marker> {
+        self.sheet(handle, |sheet| sheet.began)
+    }
+
+    /// Looks at what a session holds.
+    pub(super) fn sheet<R>(
+        &mut self,
+        handle: SessionHandle,
+        look: impl FnOnce(&mut Sheet) -> R,
+    ) -> Option<R> {
+        let look = |document: &mut dyn Document| document.as_any_mut().downcast_mut().map(look);
+        self.server.read(handle, look).ok()?
     }
 
     /// Edits what a session holds; nothing if it takes no edit.
     pub(super) fn edit(&mut self, now: Now, number: u64, edit: u64, pad: usize) -> Option<Play> {
-        let play = *self.play(number)?;
-        let marker = play.marker.next(edit);
-        let change = |document: &mut dyn Document| match document.as_any_mut().downcast_mut() {
-            Some(sheet) => {
-                *sheet = Sheet { marker, pad };
-                Ok(((), true))
-            }
-            None => Err(()),
-        };
-        self.server.edit(now, play.handle, change).ok()?;
+        self.change(now, number, |sheet| {
+            sheet.marker = sheet.marker.next(edit);
+            sheet.pad = pad;
+        })
+    }
+
+    /// Changes what a session holds; nothing if it takes no edit.
+    pub(super) fn change(
+        &mut self,
+        now: Now,
+        number: u64,
+        change: impl FnOnce(&mut Sheet),
+    ) -> Option<Play> {
+        let handle = self.play(number)?.handle;
+        let marker = self.server.edit(now, handle, editing(change)).ok()?;
+        self.marked(number, marker)
+    }
+
+    /// Puts what a session holds back to what its entry held once; nothing if it cannot be done now.
+    pub(super) fn put_back(
+        &mut self,
+        now: Now,
+        number: u64,
+        counter: u64,
+        change: impl FnOnce(&mut Sheet),
+    ) -> Option<Play> {
+        let handle = self.play(number)?.handle;
+        let marker = self.server.restore(now, handle, counter, editing(change)).ok()?;
+        self.marked(number, marker)
+    }
+
+    fn marked(&mut self, number: u64, marker: Marker) -> Option<Play> {
         let play = self.play_mut(number)?;
         play.marker = marker;
         Some(*play)
@@ -162,11 +195,23 @@ impl Process {
     }
 }
 
+/// An edit of a sheet.
+fn editing(
+    change: impl FnOnce(&mut Sheet),
+) -> impl FnOnce(&mut dyn Document) -> Result<(Marker, bool), ()> {
+    |document| {
+        let sheet = document.as_any_mut().downcast_mut::<Sheet>().ok_or(())?;
+        change(sheet);
+        Ok((sheet.marker, true))
+    }
+}
+
 /// How a record is read.
 pub(super) fn parse() -> Parse {
-    Arc::new(|text| match Sheet::parse(text) {
-        Some(sheet) => Ok(Box::new(sheet)),
-        None => Err("it is no sheet".into()),
+    Arc::new(|stored| {
+        let refused = || InvalidData::because(Path::root(), "it is no sheet");
+        let sheet = Sheet::parse(stored.text).ok_or_else(refused)?;
+        Ok(Loaded::plain(sheet, stored))
     })
 }
 
@@ -174,6 +219,6 @@ pub(super) fn parse() -> Parse {
 pub(super) fn broken_parse(panics: bool) -> Parse {
     Arc::new(move |_| {
         assert!(!panics, "a callback of the game panicked");
-        Err("it is refused".into())
+        Err(InvalidData::because(Path::root(), "it is refused").into())
     })
 }

@@ -31,12 +31,13 @@ impl Scenario {
     pub(super) fn heal(&mut self, sim: &mut Simulation<Event>, now: Now) {
         sim.faults.heal();
         let (mut ctx, parts) = self.split(sim, now);
-        let Parts { store, network, fleet, players, operators } = parts;
+        let Parts { store, network, fleet, players, operators, senders } = parts;
         ctx.sim.trace.event(now, "heal");
         network.heal();
         store.heal(&mut ctx);
         players.heal(&mut ctx);
         operators.heal();
+        senders.heal();
         fleet.heal(&mut ctx);
         ctx.bench.healed(now);
         let settings = fleet.settings();

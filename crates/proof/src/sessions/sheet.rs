@@ -1,16 +1,23 @@
-//! What the records of this scenario hold: how many edits, and which.
+//! What the records of this scenario hold: how many edits and which, and which operations were
+//! applied.
 //!
 //! ```text
-//!   {"count":17,"mix":9052181102113,"pad":"xxxxx..."}
+//!   {"count":17,"mix":9052181102113,"coins":41,"added":5,"done":[3,8],"pad":"xxxxx..."}
 //! ```
+//!
+//! An operation that is applied is one more edit. So what is checked of edits is checked of
+//! operations too, and its number in the list tells an operation that was applied twice.
 
 use std::any::Any;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use steadfast_core::document::Document;
+use steadfast_core::document::{
+    Cancel, Changes, Document, DocumentLimits, Draft, EditError, Tree, edit_copy,
+};
+use steadfast_core::operation::ADD;
 use steadfast_core::row::Metadata;
-use steadfast_core::{Content, JsonText};
+use steadfast_core::{Content, JsonText, Limits, OperationId, Value};
 
 use super::witness::Marker;
 
@@ -43,28 +50,80 @@ impl Marker {
     }
 }
 
+/// What operations did to a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Applied {
+    /// The numbers of the operations that were applied, in their order.
+    pub(super) numbers: Vec<u32>,
+    /// What they brought in.
+    pub(super) coins: u64,
+    /// What the built-in operation brought in: it leaves no number.
+    pub(super) added: u64,
+}
+
+impl Applied {
+    /// Whether an operation leaves its number: all but the built-in one do.
+    pub(super) fn leaves_number(id: &OperationId) -> bool {
+        !id.as_str().starts_with(ADD)
+    }
+
+    /// What a value says; nothing of a value that operations left alone.
+    pub(super) fn of(value: &JsonText) -> Self {
+        let text = value.as_str();
+        let number = |name: &str| -> u64 {
+            let found = text.split_once(name).and_then(|(_, rest)| rest.split([',', '}']).next());
+            found.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        };
+        let list = text.split_once("\"done\":[").and_then(|(_, rest)| rest.split_once(']'));
+        let numbers = list.map_or("", |(list, _)| list).split(',');
+        let numbers = numbers.filter_map(|digits| digits.parse().ok()).collect();
+        Self { numbers, coins: number("\"coins\":"), added: number("\"added\":") }
+    }
+}
+
 /// What a session holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sheet {
     pub(super) marker: Marker,
+    pub(super) applied: Applied,
     /// Bytes that only take room.
     pub(super) pad: usize,
+    /// What it was when it was read.
+    pub(super) began: Marker,
 }
 
 impl Sheet {
+    /// One that operations left alone.
+    pub(super) fn new(marker: Marker, pad: usize) -> Self {
+        let applied = Applied::default();
+        Self { marker, applied, pad, began: marker }
+    }
+
     /// What a value says.
     pub(super) fn parse(value: &JsonText) -> Option<Self> {
         let marker = Marker::of(value)?;
         let (_, pad) = value.as_str().split_once("\"pad\":\"")?;
-        Some(Self { marker, pad: pad.len().saturating_sub(2) })
+        let applied = Applied::of(value);
+        Some(Self { applied, ..Self::new(marker, pad.len().saturating_sub(2)) })
     }
 
     /// As the store keeps it.
-    pub(super) fn text(self) -> JsonText {
-        let mut text = String::with_capacity(self.pad + 64);
-        let Marker { count, mix } = self.marker;
-        write!(text, "{{\"count\":{count},\"mix\":{mix},\"pad\":\"").expect("a string has room");
-        let length = text.len() + self.pad;
+    pub(super) fn text(&self) -> JsonText {
+        let Self { marker: Marker { count, mix }, applied, pad, .. } = self;
+        let mut text = String::with_capacity(pad + 128 + applied.numbers.len() * 5);
+        let room = "a string has room";
+        write!(text, "{{\"count\":{count},\"mix\":{mix},").expect(room);
+        if *applied != Applied::default() {
+            let Applied { numbers, coins, added } = applied;
+            write!(text, "\"coins\":{coins},\"added\":{added},\"done\":[").expect(room);
+            for (index, number) in numbers.iter().enumerate() {
+                let comma = if index == 0 { "" } else { "," };
+                write!(text, "{comma}{number}").expect(room);
+            }
+            text.push_str("],");
+        }
+        text.push_str("\"pad\":\"");
+        let length = text.len() + pad;
         while text.len() < length {
             let left = length - text.len();
             text.push_str(PADDING.get(..left).unwrap_or(PADDING));
@@ -74,7 +133,7 @@ impl Sheet {
     }
 
     /// As the store keeps it, with nothing beside it.
-    pub(super) fn content(self) -> Arc<Content> {
+    pub(super) fn content(&self) -> Arc<Content> {
         let (value, metadata) = (self.text(), Metadata::empty());
         Arc::new(Content { value, user_ids: Vec::new(), metadata })
     }
@@ -90,12 +149,42 @@ impl Document for Sheet {
     }
 
     fn size(&mut self) -> usize {
-        let digits =
-            |number: u64| usize::try_from(number.checked_ilog10().unwrap_or(0)).unwrap_or(0);
-        28 + digits(self.marker.count) + digits(self.marker.mix) + self.pad
+        self.text().size()
     }
 
     fn rest(&mut self) {}
+
+    /// Only the built-in operation comes this way.
+    fn edit_value(
+        &mut self,
+        edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
+    ) -> Result<Changes, EditError> {
+        let (value, changes) = edit_copy(&self.snapshot_value(), DocumentLimits::default(), edit)?;
+        let added = Applied::of(&value.to_json()).added;
+        if added != self.applied.added {
+            self.applied.added = added;
+            self.marker = self.marker.next(added);
+        }
+        Ok(changes)
+    }
+
+    fn put_value(&mut self, value: Value) -> Result<(), EditError> {
+        self.applied = Applied::of(&value.to_json());
+        Ok(())
+    }
+
+    fn draft(&self) -> Draft {
+        let tree = Tree::new(self.snapshot_value(), DocumentLimits::default());
+        tree.expect("a sheet is a value that may be held").draft()
+    }
+
+    fn snapshot_value(&self) -> Value {
+        // The built-in operation adds to a number that is there.
+        let Self { marker: Marker { count, mix }, applied, .. } = self;
+        let added = applied.added;
+        let text = format!("{{\"count\":{count},\"mix\":{mix},\"added\":{added},\"pad\":\"\"}}");
+        Value::parse(&text, &Limits::native()).expect("a sheet is JSON")
+    }
 
     fn as_any(&self) -> &dyn Any {
         self
@@ -112,14 +201,34 @@ mod tests {
 
     #[test]
     fn a_sheet_reads_back_what_it_writes_and_knows_its_size() {
+        let none = Applied::default();
+        let some = Applied { numbers: vec![7, 1, 4_000_000_000], coins: 12, added: 5 };
+        let coins_only = Applied { coins: 3, ..Applied::default() };
         for (count, mix, pad) in [(0, 0, 0), (9, 10, 1), (10, u64::MAX, 63), (99, 7, PAD_MAX)] {
-            let mut sheet = Sheet { marker: Marker { count, mix }, pad };
-            let text = sheet.encode();
-            assert_eq!(sheet.size(), text.size(), "{}", text.as_str());
-            let read = Sheet::parse(&text).unwrap();
-            assert_eq!((read.marker, read.pad), (sheet.marker, pad));
+            for applied in [&none, &some, &coins_only] {
+                let sheet = Sheet::new(Marker { count, mix }, pad);
+                let mut sheet = Sheet { applied: applied.clone(), ..sheet };
+                let text = sheet.encode();
+                assert_eq!(sheet.size(), text.size(), "{}", text.as_str());
+                assert_eq!(Sheet::parse(&text), Some(sheet));
+            }
         }
         assert!(Sheet::parse(&JsonText::trusted("{}")).is_none());
+    }
+
+    #[test]
+    fn the_built_in_operation_moves_the_marker() {
+        let mut sheet = Sheet::new(Marker::NONE, 10);
+        let edited = sheet.edit_value(&mut |draft| {
+            let path = steadfast_core::Path::from("added");
+            draft
+                .add(&path, steadfast_core::value::Number::Integer(5))
+                .map(drop)
+                .map_err(Cancel::from)
+        });
+        assert!(edited.is_ok());
+        assert_eq!((sheet.applied.added, sheet.marker), (5, Marker::NONE.next(5)));
+        assert_eq!(sheet.began, Marker::NONE);
     }
 
     #[test]

@@ -124,9 +124,9 @@ pub(super) static CLOCK: Site = Site::new(
     ],
 );
 
-/// An opening: whoever reads the record refuses it, or panics.
+/// An opening: 0 and 1, whoever reads the record refuses it, or panics; from 2 on, its hooks do.
 pub(super) static PARSE: Site =
-    Site::new("parse", &[Choice::of("P9").count(0, 1).rate_ppm(1_000, 30_000)]);
+    Site::new("parse", &[Choice::of("P9").count(0, 6).rate_ppm(1_000, 80_000)]);
 
 /// All times of the protocol, in percent.
 pub(super) static TIMES: Knob = Knob::new("times.percent", 100, &[50, 200]);
@@ -148,3 +148,42 @@ pub(super) static TIMEOUT_LEASES: Knob = Knob::new("leases.timeout", 0, &[1]);
 
 /// What a suspended session does with edits: goes on, freezes, lets the player go.
 pub(super) static ON_SUSPEND: Knob = Knob::new("on_suspend", 0, &[1, 2]);
+
+/// 1: now and then 200 operations a second are queued to one record.
+pub(super) static FLOOD: Knob = Knob::new("operations.flood", 0, &[1]);
+
+/// Most operations that one write settles.
+pub(super) static PROCESS_MAX: Knob = Knob::new("operations.process_max", 50, &[1, 5]);
+
+/// How often a handler may fail.
+pub(super) static ATTEMPTS: Knob = Knob::new("operations.attempts_max", 4, &[1, 10]);
+
+/// How long an operation may wait, in seconds; 0 for ever.
+pub(super) static TIME_TO_LIVE: Knob = Knob::new("operations.ttl.seconds", 0, &[60, 300]);
+
+/// How long an operation pauses after a failure, in seconds.
+pub(super) static RETRY_EVERY: Knob = Knob::new("operations.retry.seconds", 10, &[1]);
+
+/// What becomes of kinds that nothing handles: they wait, are cancelled, fail.
+pub(super) static ON_UNKNOWN: Knob = Knob::new("operations.on_unknown", 0, &[1, 2]);
+
+/// Full receipts that are kept: few, so that they are pruned within half an hour.
+pub(super) static RECEIPTS: Knob = Knob::new("operations.receipts_max", 8, &[1, 60, 500]);
+
+/// Ids that are kept after that.
+pub(super) static KEPT: Knob = Knob::new("operations.kept_max", 10, &[1, 100, 5_000]);
+
+/// How long either is kept, in seconds.
+pub(super) static RECEIPT_AGE: Knob = Knob::new("operations.age.seconds", 604_800, &[20, 300]);
+
+/// Dead letters that are kept.
+pub(super) static DEAD_LETTERS: Knob = Knob::new("operations.dead_letters_max", 6, &[1, 100]);
+
+/// Largest payload that a dead letter keeps, in bytes.
+pub(super) static LETTER_SIZE: Knob = Knob::new("operations.letter_size_max", 8_192, &[24]);
+
+/// Bytes that the receipts of a record may count.
+pub(super) static LEDGER_SIZE: Knob = Knob::new("operations.ledger_size_max", 8_192, &[300, 900]);
+
+/// Operations of a record that may wait.
+pub(super) static PENDING: Knob = Knob::new("operations.pending_max", 10_000, &[3, 100]);

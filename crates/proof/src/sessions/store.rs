@@ -10,6 +10,7 @@
 //! leaves is kept beside the rows from the moment on from which on things are lost: the [`Shadow`].
 
 mod ends;
+mod past;
 mod trace;
 
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use steadfast_core::record::{
 };
 use steadfast_core::row::{ReadReply, ReadResult, ScanResult};
 use steadfast_core::{
-    Batch, CommitOutcome, Condition, Found, Monotonic, Now, OpeningId, Outcome, Rng, RowBody,
-    RowKey, RowRange, Timestamp, Write,
+    Batch, CommitOutcome, Condition, Found, Monotonic, Now, OpeningId, Outcome, Refusal, Rng,
+    RowBody, RowKey, RowRange, Timestamp, Write,
 };
 use steadfast_sim::{NodeClock, Streams};
 use steadfast_storage::Rows;
@@ -97,6 +98,7 @@ pub(super) struct Store {
     shadow: Option<Shadow>,
     crash_loop: u32,
     revenants: Revenants,
+    past: past::Past,
     rng: Rng,
 }
 
@@ -119,6 +121,7 @@ impl Store {
             shadow: None,
             crash_loop: 0,
             revenants: Revenants::default(),
+            past: past::Past::default(),
             rng,
         }
     }
@@ -193,7 +196,10 @@ impl Store {
         }
         let store = self.facts(ctx.now);
         let request = RecordRequest { command: Arc::clone(&command), store };
-        let (machine, step) = request.start(&self.settings);
+        let (mut machine, step) = request.start(&self.settings);
+        if let Some(flaw) = ctx.bug.and_then(Bug::flaw) {
+            machine.plant(flaw);
+        }
         let job = Some(Job { machine, step: Some(step), author, back, command });
         let slot = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(None);
@@ -373,7 +379,11 @@ impl Store {
         } else {
             self.rows.commit(batch, clock)
         };
+        if let Outcome::Refused(Refusal::Conditions(rows)) = &outcome {
+            ctx.bench.refused(ctx.now, author, batch, rows);
+        }
         if let Outcome::Committed(committed) = &outcome {
+            self.past.note(batch);
             ctx.bench.applied(ctx.now, author, batch, *committed);
             ctx.marks.commit(author, batch, before.as_ref(), self.opening);
             if let Some(shadow) = &mut self.shadow {

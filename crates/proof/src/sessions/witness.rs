@@ -1,7 +1,10 @@
 //! What the judges of sessions are told while a world runs.
 
-use steadfast_core::game_server::{Event, GameServer, SessionHandle, Ticket};
-use steadfast_core::{Batch, Committed, EntryId, Now, OpeningId};
+use std::time::Duration;
+
+use steadfast_core::game_server::{Event, GameServer, Outgoing, SessionHandle, Ticket};
+use steadfast_core::operation::{OperationStatus, PayloadHash, QueueRefusal, Queued};
+use steadfast_core::{Batch, Committed, EntryId, Found, Now, OpeningId, OperationId};
 use steadfast_storage::Rows;
 
 /// Who made a batch.
@@ -33,8 +36,23 @@ pub(super) enum Ask {
     Checkpoint(SessionHandle, EntryId, Marker),
     /// To save and let go.
     Release(SessionHandle, EntryId, Marker),
+    /// To delete the entry and let go.
+    Delete(SessionHandle, EntryId, Marker),
+    /// To queue an operation.
+    Queue(Queueing),
+    /// To tell how an operation ends, after so long at the latest.
+    Await(EntryId, OperationId, Duration),
     /// To end.
     Close,
+}
+
+/// An operation as somebody queues it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Queueing {
+    pub(super) entry: EntryId,
+    pub(super) id: OperationId,
+    /// Of its kind and payload; nothing if it takes those of a dead letter.
+    pub(super) hash: Option<PayloadHash>,
 }
 
 /// Takes note of everything that a judge may know. Times are true times.
@@ -72,6 +90,32 @@ pub(super) trait Witness {
 
     /// A process told something. After `Opened`, `marker` is what the session begins with.
     fn told(&mut self, now: Now, process: usize, event: &Event, marker: Option<Marker>);
+
+    /// A process is about to send these, the most urgent first.
+    fn sends(&mut self, now: Now, process: usize, commands: &[Outgoing]) {
+        let _ = (now, process, commands);
+    }
+
+    /// A batch was refused: the rows of its conditions, as they were.
+    fn refused(&mut self, now: Now, author: Author, batch: &Batch, rows: &[Found]) {
+        let _ = (now, author, batch, rows);
+    }
+
+    /// Somebody queues an operation from outside of any process.
+    fn queues(&mut self, now: Now, queueing: &Queueing);
+
+    /// Who queued an operation from outside of any process is answered.
+    fn queued(&mut self, now: Now, queueing: &Queueing, result: Result<&Queued, &QueueRefusal>);
+
+    /// Somebody outside of any process is told how an operation ended.
+    fn ended(&mut self, now: Now, entry: &EntryId, id: &OperationId, status: OperationStatus);
+
+    /// A record is being put back to what it held once, or emptied: what was said of its operations
+    /// may change from now on.
+    fn repairs(&mut self, now: Now, entry: &EntryId);
+
+    /// A player opened a record, and saw that these operations were applied, or some more.
+    fn showed(&mut self, now: Now, process: usize, session: SessionHandle, numbers: &[u32]);
 
     /// A player opened a record and saw this: what every later reader must see too, or more.
     fn saw(&mut self, now: Now, process: usize, entry: &EntryId, marker: Marker);

@@ -1,5 +1,7 @@
 //! Facts about outages of the store under many sessions.
 
+mod operations;
+
 use std::cell::Cell;
 
 use steadfast_core::game_server::ServerEvent;
@@ -37,6 +39,8 @@ fn with_sessions(is_out: &Cell<bool>) -> Small<'_> {
     let sessions = opened.into_iter().filter_map(|(_, event)| match event {
         Event::Opened { session, .. } => Some(session),
         Event::OpenFailed { .. }
+        | Event::Queued { .. }
+        | Event::Operation { .. }
         | Event::Settled { .. }
         | Event::Session { .. }
         | Event::Server(_)

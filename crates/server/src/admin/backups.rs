@@ -16,18 +16,17 @@ use http::request::Parts;
 use hyper::body::Body;
 use serde::{Deserialize, Serialize};
 use steadfast::{BackupError, Manifest, Progress, Stage};
-use steadfast_core::ErrorKind;
+use steadfast_core::Code;
 use steadfast_open_cloud::time;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::{BODY_SIZE_MAX, invalid, json};
+use super::{BODY_SIZE_MAX, json, read_json, with_causes};
 use crate::body::Incoming;
-use crate::edge::{own_error, status_of};
+use crate::edge::own_error;
 use crate::reply::Reply;
-use crate::route::Surface;
-use crate::service::{App, is_json};
+use crate::service::App;
 
 /// Longest name of a backup, in bytes.
 const NAME_SIZE_MAX: usize = 128;
@@ -50,7 +49,7 @@ struct Job {
 enum State {
     Running(Option<Progress>),
     Done(Manifest),
-    Failed(ErrorKind, String),
+    Failed(Code, String),
 }
 
 impl State {
@@ -88,13 +87,7 @@ pub(super) async fn create<B>(
 where
     B: Body<Data = Bytes> + Send + Unpin,
 {
-    if !is_json(parts) {
-        return Err(invalid("InvalidBody", "the content type is not `application/json`"));
-    }
-    let read = app.read_body_up_to(BODY_SIZE_MAX, body).await;
-    let read = read.map_err(|edge| edge.reply(Surface::Admin))?;
-    let Input { directory } = serde_json::from_slice(read.bytes())
-        .map_err(|error| invalid("InvalidBody", &format!("the body is not a backup: {error}")))?;
+    let Input { directory } = read_json(app, parts, body, (BODY_SIZE_MAX, "a backup")).await?;
     let mut job = start(app, directory)?;
     let ended = job.state.wait_for(|state| !state.is_running());
     // Not in time, or gone with its thread: either way what is known is told.
@@ -108,7 +101,7 @@ pub(super) fn get(app: &App, name: &str) -> Result<Reply, Reply> {
     let job = job.ok_or_else(|| {
         let message = "no backup of that name was asked for since the server started, or another \
                        one after it";
-        own_error(404, ErrorKind::NotFound, "BackupNotFound", message)
+        own_error(Code::BackupNotFound, message)
     })?;
     show(&job)
 }
@@ -116,7 +109,7 @@ pub(super) fn get(app: &App, name: &str) -> Result<Reply, Reply> {
 fn start(app: &App, name: String) -> Result<Job, Reply> {
     let Some(parent) = &app.config().backups else {
         let message = "this server makes no backups: start it with `serve --backups DIR`";
-        return Err(invalid("BackupsDisabled", message));
+        return Err(own_error(Code::BackupsDisabled, message));
     };
     let path = path_of(parent, &name)?;
     let mut last = app.backups().lock();
@@ -127,7 +120,7 @@ fn start(app: &App, name: String) -> Result<Job, Reply> {
             return Ok(job.clone());
         }
         let message = format!("the backup `{}` is being made", job.name);
-        return Err(own_error(409, ErrorKind::Conflict, "BackupRunning", &message));
+        return Err(own_error(Code::BackupRunning, &message));
     }
     let (sender, state) = watch::channel(State::Running(None));
     let job = Job { name, path, state };
@@ -155,17 +148,12 @@ fn ended_state(path: &Path, made: Option<Result<Manifest, BackupError>>) -> Stat
             State::Done(manifest)
         }
         Some(Err(error)) => {
-            let kind = error.kind();
-            let mut message = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                message = format!("{message}: {cause}");
-                source = cause.source();
-            }
-            warn!(path = %path.display(), %kind, message, "a backup failed");
-            State::Failed(kind, message)
+            let code = error.code();
+            let message = with_causes(&error);
+            warn!(path = %path.display(), %code, message, "a backup failed");
+            State::Failed(code, message)
         }
-        None => State::Failed(ErrorKind::Internal, "the backup panicked".to_owned()),
+        None => State::Failed(Code::Internal, "the backup panicked".to_owned()),
     }
 }
 
@@ -178,13 +166,13 @@ fn path_of(parent: &Path, name: &str) -> Result<PathBuf, Reply> {
             "`directory` must be a name of 1 to {NAME_SIZE_MAX} letters, digits, `-`, `_` and \
              `.`, not a path: it is made below the directory of `serve --backups`"
         );
-        return Err(invalid("InvalidDirectory", &message));
+        return Err(own_error(Code::InvalidDirectory, &message));
     }
     // Absolute, because whoever reads the answer need not be where the server is.
     let parent = std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned());
     let path = parent.join(name);
     if path.is_symlink() {
-        return Err(invalid("InvalidDirectory", "that name is a link to somewhere else"));
+        return Err(own_error(Code::InvalidDirectory, "that name is a link to somewhere else"));
     }
     Ok(path)
 }
@@ -228,9 +216,7 @@ fn show(job: &Job) -> Result<Reply, Reply> {
     let (name, progress, manifest) = match &state {
         State::Running(progress) => ("running", progress.map(progress_output), None),
         State::Done(manifest) => ("done", None, Some(manifest_output(manifest))),
-        State::Failed(kind, message) => {
-            return Err(own_error(status_of(*kind), *kind, "BackupFailed", message));
-        }
+        State::Failed(code, message) => return Err(own_error(*code, message)),
     };
     let (directory, path) = (&*job.name, job.path.display().to_string());
     let output = Output { directory, path, state: name, progress, manifest };

@@ -3,6 +3,7 @@
 mod data;
 mod lists;
 mod open_cloud;
+mod operators;
 mod ordered;
 mod own;
 mod unbuilt;
@@ -90,6 +91,7 @@ pub(super) fn operation(route: Route, path: &str, sizes: Sizes<'_>) -> Value {
     operation
 }
 
+#[expect(clippy::too_many_lines, reason = "a line or two for each route")]
 fn describe(route: Route, is_scoped: bool, sizes: Sizes<'_>) -> Operation {
     match route {
         Route::V1Stores => lists::v1_stores(),
@@ -148,6 +150,15 @@ fn describe(route: Route, is_scoped: bool, sizes: Sizes<'_>) -> Operation {
         Route::Status => own::status(),
         Route::BackupCreate => own::backup_create(),
         Route::BackupGet => own::backup_get(),
+        Route::Servers => operators::servers(),
+        Route::OperatorLog => operators::log(),
+        Route::Sessions => operators::sessions(),
+        Route::Record => operators::record(),
+        Route::RecordHistory => operators::history(),
+        Route::RecordDiff => operators::diff(),
+        Route::RecordExport => operators::export(),
+        Route::RecordOperations => operators::operations(),
+        Route::RecordChange => operators::change(sizes),
         Route::Healthz => own::healthz(),
         Route::Readyz => own::readyz(),
         Route::Metrics => own::metrics(),
@@ -162,6 +173,7 @@ fn takes_write_id(route: Route, surface: Surface) -> bool {
 }
 
 /// The name of an operation, for programs: `v2GetEntry`, `v2GetEntryInScope`.
+#[expect(clippy::too_many_lines, reason = "a line for each route")]
 fn operation_id(route: Route, is_scoped: bool) -> String {
     let name = match route {
         Route::V1Stores => "v1ListDataStores",
@@ -219,6 +231,15 @@ fn operation_id(route: Route, is_scoped: bool) -> String {
         Route::Status => "getStatus",
         Route::BackupCreate => "makeBackup",
         Route::BackupGet => "getBackup",
+        Route::Servers => "listGameServers",
+        Route::OperatorLog => "readOperatorLog",
+        Route::Sessions => "listSessions",
+        Route::Record => "getRecord",
+        Route::RecordHistory => "listRecordHistory",
+        Route::RecordDiff => "compareRecord",
+        Route::RecordExport => "exportRecord",
+        Route::RecordOperations => "listOperations",
+        Route::RecordChange => "changeRecord",
         Route::Healthz => "getHealth",
         Route::Readyz => "getReadiness",
         Route::Metrics => "getMetrics",

@@ -4,12 +4,17 @@ use serde_json::{Map, Value, json};
 use steadfast_core::Limits;
 use steadfast_core::id::RESERVED_PREFIX;
 use steadfast_open_cloud::v1::LIMIT_MAX;
-use steadfast_open_cloud::v2::{ENTRY_COUNT_MAX, PAGE_SIZE, REVISION_COUNT_MAX, STORE_COUNT_MAX};
+use steadfast_open_cloud::v2::{self, ENTRY_COUNT_MAX, REVISION_COUNT_MAX, STORE_COUNT_MAX};
 use steadfast_open_cloud::write_id::WRITE_ID;
 
 use super::schemas::{KEY_ID, NUMBER_MAX};
 use super::{Sizes, reference, schema};
+use crate::admin::PAGE_SIZE;
 use crate::data::AROUND_MAX;
+use crate::operator::PAGE_SIZE_MAX;
+
+/// What names a state of a record.
+const STATE: &str = "A revision, a time, or `current`. Left out: `current`.";
 
 /// A parameter of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +69,20 @@ pub(super) enum Parameter {
     StandingOrder,
     Around,
     RevisionId,
+    After,
+    ListLimit,
+    OldestFirst,
+    Since,
+    Until,
+    DiffFrom,
+    DiffTo,
+    ExportValues,
+    OperationList,
+    OperationId,
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 50] = [
+    pub(super) const ALL: [Self; 60] = [
         Self::Universe,
         Self::Store,
         Self::Scope,
@@ -118,6 +133,16 @@ impl Parameter {
         Self::StandingOrder,
         Self::Around,
         Self::RevisionId,
+        Self::After,
+        Self::ListLimit,
+        Self::OldestFirst,
+        Self::Since,
+        Self::Until,
+        Self::DiffFrom,
+        Self::DiffTo,
+        Self::ExportValues,
+        Self::OperationList,
+        Self::OperationId,
     ];
 
     /// A reference to it.
@@ -197,7 +222,8 @@ impl Parameter {
                 let what = format!(
                     "Most items of the page: at most {STORE_COUNT_MAX} data stores, \
                      {ENTRY_COUNT_MAX} entries or {REVISION_COUNT_MAX} revisions, to which more is \
-                     cut. Left out, 0 or less: {PAGE_SIZE}."
+                     cut. Left out, 0 or less: {}.",
+                    v2::PAGE_SIZE
                 );
                 optional_query("maxPageSize", &what, &json!({"type": "integer"}))
             }
@@ -282,6 +308,32 @@ impl Parameter {
                 query("around", "Neighbours on each side. Left out: none.", false, &schema)
             }
             Self::RevisionId => query("revisionId", "The revision.", true, &name()),
+            Self::After => optional_query(
+                "after",
+                "Where the list goes on: `next` of the page before.",
+                &text(),
+            ),
+            Self::ListLimit => {
+                let what = format!("Most items of the page. Left out: {PAGE_SIZE}.");
+                let schema = json!({"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX});
+                optional_query("limit", &what, &schema)
+            }
+            Self::OldestFirst => {
+                optional_query("oldestFirst", "The oldest first instead of the newest.", &flag())
+            }
+            Self::Since => optional_query("since", "None that were written before.", &time()),
+            Self::Until => optional_query("until", "None that were written after.", &time()),
+            Self::DiffFrom => optional_query("from", STATE, &text()),
+            Self::DiffTo => optional_query("to", STATE, &text()),
+            Self::ExportValues => {
+                optional_query("values", "Also what every revision held.", &flag())
+            }
+            Self::OperationList => {
+                let what = "Those that wait, all receipts, or dead letters. Left out: `pending`.";
+                let schema = json!({"type": "string", "enum": ["pending", "receipts", "dead"]});
+                optional_query("list", what, &schema)
+            }
+            Self::OperationId => optional_query("id", "Only this operation.", &text()),
         }
     }
 }

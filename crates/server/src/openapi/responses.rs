@@ -1,7 +1,7 @@
 //! What is answered: the refusals that calls share, and their headers.
 
 use serde_json::{Map, Value, json};
-use steadfast_core::ErrorKind;
+use steadfast_core::{Code, ErrorKind};
 use steadfast_open_cloud::V2Code;
 use steadfast_open_cloud::v1::{
     ATTRIBUTES, CONTENT_MD5, CREATED_TIME, ETAG, USER_IDS, VERSION, VERSION_CREATED_TIME,
@@ -9,7 +9,6 @@ use steadfast_open_cloud::v1::{
 
 use super::schemas::REVISION;
 use super::{reference, schema};
-use crate::edge::status_of;
 
 /// The headers of an answer with a v1 value.
 pub(super) const ENTRY_HEADERS: [&str; 7] =
@@ -55,10 +54,9 @@ impl Words {
                 narrowed("V2Error", "code", &codes)
             }
             Self::Own => {
+                // What is wrong with the size or the time of a request has statuses of its own.
                 let is_of = |kind: &&ErrorKind| {
-                    // What is wrong with the size or the time of a request has statuses of its own.
-                    let is_invalid = matches!(status, 408 | 413 | 414 | 431);
-                    status_of(**kind) == status || (is_invalid && **kind == ErrorKind::Invalid)
+                    Code::ALL.iter().any(|code| code.kind() == **kind && code.status() == status)
                 };
                 let kinds: Vec<&str> =
                     ErrorKind::ALL.iter().filter(is_of).map(|kind| kind.name()).collect();

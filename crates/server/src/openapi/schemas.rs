@@ -4,6 +4,7 @@
 //! stored may have been written under wider ones.
 
 mod data;
+mod operators;
 
 use serde_json::{Value, json};
 use steadfast_core::ErrorKind;
@@ -64,6 +65,7 @@ pub(super) fn all(sizes: Sizes<'_>) -> Value {
         all.insert(name.to_owned(), schema);
     }
     all.extend(data::all().map(|(name, schema)| (name.to_owned(), schema)));
+    all.extend(operators::all().map(|(name, schema)| (name.to_owned(), schema)));
     Value::Object(all)
 }
 

@@ -54,7 +54,7 @@ async fn a_backup_is_made_while_the_server_serves() {
     world.get(&format!("{BACKUPS}/tuesday")).await.expect(404, "BackupNotFound");
     // The same name again would be the same directory.
     let refused = backup(&world, &json!({"directory": "monday"})).await;
-    let refused = refused.expect(400, "BackupFailed").json();
+    let refused = refused.expect(400, "InvalidDirectory").json();
     assert!(refused["message"].as_str().unwrap().contains("holds a store already"), "{refused}");
     assert_eq!(stored(&path, "k").await, r#"{"coins": 5}"#);
     world.check_alive().await;
@@ -111,5 +111,5 @@ async fn without_a_directory_for_them_there_are_no_backups() {
     let config = Config { backups: Some(home.path().into()), ..config() };
     let in_memory = World::with(steadfast_core::Limits::native(), config).await;
     let refused = backup(&in_memory, &json!({"directory": "monday"})).await;
-    refused.expect(400, "BackupFailed");
+    refused.expect(400, "Unsupported");
 }

@@ -23,6 +23,7 @@ mod leases;
 mod limits;
 mod mutations;
 mod openapi;
+mod operators;
 mod ordered;
 mod own;
 mod pages;

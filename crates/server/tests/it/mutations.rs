@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::backends::Counter;
 use crate::client::{Answer, Call, V2, split_answers};
 use crate::openapi;
+use crate::operators;
 use crate::ordered::{ORDERED_V1, ORDERED_V2};
 use crate::pages::{V1_ENTRIES, V1_STORES, V2_STORES};
 use crate::unbuilt;
@@ -257,12 +258,15 @@ fn requests(key: &str) -> Vec<Call> {
         Call::new("GET", "/steadfast/v1/admin/status"),
         Call::new("POST", "/steadfast/v1/admin/backups").json(r#"{"directory":"one"}"#),
         Call::new("GET", "/steadfast/v1/admin/backups/one"),
+        // In earnest also a refused change has its lines in the log.
+        operators::change(r#"{"queue":{"id":"o","kind":"k","payload":{"a":[1]}}}"#, true),
         Call::new("GET", "/healthz"),
         Call::new("GET", "/readyz"),
         Call::new("GET", "/metrics"),
         Call::new("GET", "/openapi.json"),
     ];
-    calls.chain(admin_calls).chain(lists()).map(|call| call.key(SECRET)).collect()
+    let calls = calls.chain(admin_calls).chain(operators::looks()).chain(lists());
+    calls.map(|call| call.key(SECRET)).collect()
 }
 
 fn ordered_requests() -> Vec<Call> {

@@ -7,6 +7,7 @@ use steadfast_core::key::{KeyScope, Only};
 use steadfast_core::{StoreName, Timestamp, UniverseId};
 
 use crate::client::{Answer, Call, V1, V2};
+use crate::operators;
 use crate::pages::{V1_ENTRIES, V1_STORES, V2_STORES};
 use crate::world::{World, new_key, v1, v1_increment, v2};
 
@@ -73,12 +74,15 @@ fn calls(key: &str) -> Vec<(Call, Vec<KeyScope>)> {
 fn admin_calls() -> Vec<Call> {
     let base = "/steadfast/v1/admin";
     let key = r#"{"name":"x","scopes":["steadfast.admin"]}"#;
-    vec![
+    let operators = operators::looks().into_iter();
+    let operators = operators.chain([operators::change(r#"{"steal":{}}"#, false)]);
+    let others = vec![
         Call::new("POST", &format!("{base}/keys")).json(key),
         Call::new("GET", &format!("{base}/keys")),
         Call::new("DELETE", &format!("{base}/keys/{:032x}", 1)),
         Call::new("GET", &format!("{base}/status")),
-    ]
+    ];
+    others.into_iter().chain(operators).collect()
 }
 
 /// The part of an answer that must not depend on what is stored.

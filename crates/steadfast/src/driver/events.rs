@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use steadfast_core::session::{SessionEvent, SessionState};
 use tokio::sync::Notify;
 
-/// Most events that wait to be taken. The oldest go first.
+use crate::signals::ChangeLog;
+
+/// Most events that wait to be taken, unless it is said. The oldest go first.
 const EVENTS_MAX: usize = 64;
 
 struct Waiting<T> {
@@ -22,34 +24,54 @@ struct Waiting<T> {
 pub(crate) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
     changed: Notify,
+    room: usize,
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        let (events, missed, is_listened_to, is_over) = (VecDeque::new(), 0, false, false);
-        let waiting = Mutex::new(Waiting { events, missed, is_listened_to, is_over });
-        Self { waiting, changed: Notify::new() }
+        Self::with_room(EVENTS_MAX)
     }
 }
 
 impl<T> Queue<T> {
+    /// With room for so many events that wait to be taken.
+    pub(crate) fn with_room(room: usize) -> Self {
+        let (events, missed, is_listened_to, is_over) = (VecDeque::new(), 0, false, false);
+        let waiting = Mutex::new(Waiting { events, missed, is_listened_to, is_over });
+        Self { waiting, changed: Notify::new(), room }
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Waiting<T>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds an event. One that is not to be missed is kept although nobody listens yet.
     pub(crate) fn push(&self, event: T, is_kept: bool) {
+        self.add(event, is_kept);
+        self.notify();
+    }
+
+    /// Adds an event and wakes nobody: under a lock, in which nobody may be told.
+    pub(crate) fn add(&self, event: T, is_kept: bool) {
         let mut waiting = self.waiting();
         if !waiting.is_listened_to && !is_kept {
             return;
         }
-        if waiting.events.len() == EVENTS_MAX {
+        if waiting.events.len() == self.room {
             waiting.events.pop_front();
             waiting.missed += 1;
         }
         waiting.events.push_back(event);
-        drop(waiting);
+    }
+
+    /// Wakes whoever waits for an event that was added.
+    pub(crate) fn notify(&self) {
         self.changed.notify_waiters();
+    }
+
+    /// Whether anybody ever listened.
+    pub(crate) fn is_listened_to(&self) -> bool {
+        self.waiting().is_listened_to
     }
 
     /// No event will follow.
@@ -63,8 +85,8 @@ impl<T> Queue<T> {
     }
 }
 
-/// The events of a session or a server, oldest first. At most 64 wait to be taken; then the oldest
-/// go. Clones take from the same events.
+/// Events, oldest first. At most 64 wait to be taken, unless it is said otherwise where they come
+/// from; then the oldest go. Clones take from the same events.
 pub struct Events<T>(Arc<Queue<T>>);
 
 impl<T> Events<T> {
@@ -115,15 +137,29 @@ impl<T> fmt::Debug for Events<T> {
     }
 }
 
+/// Hears the events of a session, without any lock.
+pub(crate) type Listener = Box<dyn Fn(&SessionEvent) + Send + Sync>;
+
 /// What is left of a session beside the server that it lived in.
-#[derive(Default)]
 pub(crate) struct SessionEvents {
     pub(crate) queue: Arc<Queue<SessionEvent>>,
+    pub(crate) changes: ChangeLog,
+    /// Who hears every event, before those who take them from the queue.
+    listener: Option<Listener>,
     /// How it ended.
     pub(crate) end: OnceLock<SessionState>,
 }
 
 impl SessionEvents {
+    pub(crate) fn new(changes: ChangeLog) -> Self {
+        Self { queue: Arc::default(), changes, listener: None, end: OnceLock::new() }
+    }
+
+    /// Tells every event to this too, from the grant on.
+    pub(crate) fn heard_by(self, listener: Option<Listener>) -> Self {
+        Self { listener, ..self }
+    }
+
     pub(crate) fn push(&self, event: SessionEvent) {
         let end = match &event {
             SessionEvent::Released => Some(SessionState::Released),
@@ -133,15 +169,32 @@ impl SessionEvents {
             | SessionEvent::SaveFailed(_)
             | SessionEvent::WentBack
             | SessionEvent::HandOffRequested { .. }
+            | SessionEvent::SchemaAhead { .. }
+            | SessionEvent::OperationRun { .. }
+            | SessionEvent::OperationEnded(_)
+            | SessionEvent::OperationRetried { .. }
             | SessionEvent::SpillStale => None,
         };
-        let is_kept = end.is_some() || matches!(event, SessionEvent::SpillStale);
-        self.queue.push(event, is_kept);
-        if let Some(end) = end {
-            // A session ends once.
-            self.end.get_or_init(|| end);
-            self.queue.end();
+        let is_told_once =
+            matches!(event, SessionEvent::SpillStale | SessionEvent::SchemaAhead { .. });
+        let is_kept = end.is_some() || is_told_once;
+        if let Some(listener) = &self.listener {
+            listener(&event);
         }
+        self.queue.push(event, is_kept);
+        // What hooks and operations changed was added under the lock.
+        self.changes.notify();
+        if let Some(end) = end {
+            self.finish(end);
+        }
+    }
+
+    /// It is over.
+    pub(crate) fn finish(&self, end: SessionState) {
+        // A session ends once.
+        self.end.get_or_init(|| end);
+        self.queue.end();
+        self.changes.end();
     }
 }
 

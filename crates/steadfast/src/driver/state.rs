@@ -9,21 +9,28 @@ use steadfast_core::game_server::{
     CommandId, EditRefused, Effects, Event, GameServer, OpenRequest, Outgoing, ServerEvent,
     SessionHandle, Ticket,
 };
+use steadfast_core::operation::{OperationView, Queued};
 use steadfast_core::record::RecordAnswer;
 use steadfast_core::session::{
-    Access, LossReason, OpenError, SaveError, Session, SessionEvent, SessionState, Spill,
+    Access, AwaitError, LossReason, OpenError, QueueError, SaveError, Session, SessionEvent,
+    SessionState, Spill,
 };
-use steadfast_core::{EntryId, Monotonic, Now, Revision};
+use steadfast_core::{EntryId, Metadata, Monotonic, Now, Revision, UserId};
 use steadfast_storage::Done;
 
-use super::{Keep, Queue, SessionEvents};
-use crate::spills::Spills;
+use super::operations::Queueing;
+use super::{Driver, Keep, Queue, SessionEvents};
+use crate::diagnostics::Monitor;
+use crate::signals::{ChangeLog, Edited, Note};
 
 /// Who waits for a record to be opened.
 struct Opening {
     done: Done<Result<Hold, OpenError>>,
     keep: Weak<Keep>,
     entry: EntryId,
+    /// What its session will tell.
+    events: Arc<SessionEvents>,
+    asked_at: Monotonic,
     /// Whether the bytes of an earlier session were handed in.
     has_spill: bool,
 }
@@ -33,6 +40,8 @@ struct Opening {
 pub(crate) enum Dropped {
     Opening(Ticket),
     Session(SessionHandle),
+    /// The wait for the end of an operation.
+    Awaiting(Ticket),
 }
 
 /// What arrived since the last turn. At most one answer for each command that is out.
@@ -47,13 +56,16 @@ pub(super) struct Arrivals {
 /// The game server, and who waits for what of it.
 pub(crate) struct State {
     /// Gone if a turn panicked.
-    server: Option<GameServer>,
-    out: Effects,
+    pub(super) server: Option<GameServer>,
+    pub(super) out: Effects,
+    pub(super) monitor: Arc<Monitor>,
+    pub(super) queueings: BTreeMap<Ticket, Queueing>,
+    pub(super) awaiting: BTreeMap<Ticket, Done<Result<OperationView, AwaitError>>>,
     openings: BTreeMap<Ticket, Opening>,
-    saves: BTreeMap<Ticket, Done<Result<Revision, SaveError>>>,
+    pub(super) saves: BTreeMap<Ticket, Done<Result<Revision, SaveError>>>,
     closes: Vec<Done<Vec<Spill>>>,
     is_closing: bool,
-    is_over: bool,
+    pub(super) is_over: bool,
     sessions: BTreeMap<SessionHandle, Arc<SessionEvents>>,
     /// What was not saved before the close was over.
     unsaved: Vec<Spill>,
@@ -66,23 +78,36 @@ pub(crate) struct State {
 pub(crate) enum Delivery {
     Opened(Done<Result<Hold, OpenError>>, Box<Result<Hold, OpenError>>),
     Settled(Done<Result<Revision, SaveError>>, Result<Revision, SaveError>),
-    Session(Arc<SessionEvents>, SessionEvent),
+    Queued(Done<Result<Queued, QueueError>>, Result<Queued, QueueError>),
+    Operation(Done<Result<OperationView, AwaitError>>, Box<Result<OperationView, AwaitError>>),
+    /// Where it says so, the session is over.
+    Session(Option<Arc<SessionEvents>>, SessionEvent, Option<SessionHandle>),
     Closed(Vec<Done<Vec<Spill>>>, Vec<Spill>),
     /// The bytes of an earlier session are stored now.
     SpillStored(EntryId),
 }
 
 impl Delivery {
-    pub(crate) fn carry_out(self, spills: &Spills) {
+    pub(crate) fn carry_out(self, driver: &Driver) {
+        let spills = &driver.spills;
         match self {
             Self::Opened(done, result) => done.complete(*result),
             Self::Settled(done, result) => done.complete(result),
-            Self::Session(events, event) => {
+            Self::Queued(done, result) => done.complete(result),
+            Self::Operation(done, result) => done.complete(*result),
+            Self::Session(events, event, ended) => {
                 if let SessionEvent::Lost { spill: Some(spill), .. } = &event {
                     // Before anybody hears of it: who hears may end the process.
                     spills.keep(spill.clone());
                 }
-                events.push(event);
+                // A session that nobody was given has no listener, but what it could not save is
+                // kept all the same.
+                if let Some(events) = events {
+                    events.push(event);
+                }
+                if let Some(session) = ended {
+                    driver.locks.end(session);
+                }
             }
             Self::Closed(dones, unsaved) => {
                 for done in dones {
@@ -95,10 +120,13 @@ impl Delivery {
 }
 
 impl State {
-    pub(super) fn new(server: GameServer) -> Self {
+    pub(super) fn new(server: GameServer, monitor: Arc<Monitor>) -> Self {
         Self {
             server: Some(server),
             out: Effects::default(),
+            monitor,
+            queueings: BTreeMap::new(),
+            awaiting: BTreeMap::new(),
             openings: BTreeMap::new(),
             saves: BTreeMap::new(),
             closes: Vec::new(),
@@ -150,6 +178,10 @@ impl State {
                 Dropped::Session(session) => {
                     drop(server.release(now, session, &mut self.out));
                 }
+                Dropped::Awaiting(ticket) => {
+                    self.awaiting.remove(&ticket);
+                    server.cancel_await(ticket);
+                }
             }
         }
         if arrivals.is_abandoned && !self.is_closing {
@@ -178,11 +210,12 @@ impl State {
         stored: &mut BTreeSet<(SessionHandle, EntryId)>,
         deliveries: &mut Vec<Delivery>,
     ) {
+        self.watch(now, &event);
         match event {
             Event::Opened { ticket, session } => {
                 let opening = self.openings.remove(&ticket);
                 let kept = opening.and_then(|opening| Some((opening.keep.upgrade()?, opening)));
-                let Some((keep, Opening { done, entry, has_spill, .. })) = kept else {
+                let Some((keep, Opening { done, entry, has_spill, events, .. })) = kept else {
                     // Nobody is left who asked for it.
                     if let Some(server) = &mut self.server {
                         drop(server.release(now, session, &mut self.out));
@@ -192,7 +225,6 @@ impl State {
                 if has_spill {
                     stored.insert((session, entry.clone()));
                 }
-                let events = Arc::<SessionEvents>::default();
                 self.sessions.insert(session, Arc::clone(&events));
                 let hold = Hold { keep, handle: session, entry, events };
                 deliveries.push(Delivery::Opened(done, Box::new(Ok(hold))));
@@ -205,6 +237,16 @@ impl State {
             Event::Settled { ticket, result } => {
                 if let Some(done) = self.saves.remove(&ticket) {
                     deliveries.push(Delivery::Settled(done, result));
+                }
+            }
+            Event::Queued { ticket, result } => {
+                if let Some(Queueing { done, .. }) = self.queueings.remove(&ticket) {
+                    deliveries.push(Delivery::Queued(done, result));
+                }
+            }
+            Event::Operation { ticket, result } => {
+                if let Some(done) = self.awaiting.remove(&ticket) {
+                    deliveries.push(Delivery::Operation(done, Box::new(result)));
                 }
             }
             Event::Session { session, entry, event } => {
@@ -222,10 +264,7 @@ impl State {
                 } else {
                     self.sessions.get(&session).cloned()
                 };
-                // A session that nobody was given has no listener, but what it could not save is
-                // kept all the same.
-                let events = events.unwrap_or_default();
-                deliveries.push(Delivery::Session(events, event));
+                deliveries.push(Delivery::Session(events, event, is_end.then_some(session)));
             }
             Event::Server(event) => {
                 let is_kept = matches!(event, ServerEvent::Stopped);
@@ -247,12 +286,12 @@ impl State {
         self.server_events.push(ServerEvent::Stopped, true);
         self.server_events.end();
         for events in std::mem::take(&mut self.sessions).into_values() {
-            events.end.get_or_init(|| SessionState::LeaseLost);
-            events.queue.end();
+            events.finish(SessionState::LeaseLost);
         }
         let saves: Vec<_> = std::mem::take(&mut self.saves).into_values().collect();
         let openings: Vec<_> = std::mem::take(&mut self.openings).into_values().collect();
-        (saves, openings, std::mem::take(&mut self.closes))
+        let operations = (std::mem::take(&mut self.queueings), std::mem::take(&mut self.awaiting));
+        (saves, openings, operations, std::mem::take(&mut self.closes))
     }
 
     /// Begins to open a record.
@@ -260,14 +299,16 @@ impl State {
         &mut self,
         now: Now,
         request: OpenRequest,
+        events: Arc<SessionEvents>,
         keep: &Arc<Keep>,
         done: Done<Result<Hold, OpenError>>,
     ) -> Option<Ticket> {
         let server = self.server.as_mut().filter(|_| !self.is_over)?;
         let (entry, has_spill) = (request.entry.clone(), request.spill.is_some());
         let ticket = server.open(now, request, &mut self.out);
-        let keep = Arc::downgrade(keep);
-        self.openings.insert(ticket, Opening { done, keep, entry, has_spill });
+        let (keep, asked_at) = (Arc::downgrade(keep), now.mono);
+        let opening = Opening { done, keep, entry, events, asked_at, has_spill };
+        self.openings.insert(ticket, opening);
         Some(ticket)
     }
 
@@ -346,6 +387,29 @@ impl State {
         None
     }
 
+    /// The record that is being opened, and since when.
+    pub(super) fn opening(&self, ticket: Ticket) -> Option<(&EntryId, Monotonic)> {
+        self.openings.get(&ticket).map(|opening| (&opening.entry, opening.asked_at))
+    }
+
+    /// The changes of a session that was handed out.
+    pub(super) fn changes(&self, session: SessionHandle) -> Option<&ChangeLog> {
+        self.sessions.get(&session).map(|events| &events.changes)
+    }
+
+    /// Changes the user ids and attributes of a session's entry.
+    pub(super) fn edit_labels<R, E>(
+        &mut self,
+        now: Now,
+        handle: SessionHandle,
+        edit: impl FnOnce(&mut Vec<UserId>, &mut Metadata) -> Result<(R, bool), E>,
+    ) -> Result<R, EditRefused<E>> {
+        match &mut self.server {
+            Some(server) => server.edit_labels(now, handle, edit),
+            None => Err(EditRefused::Access(Access::Closed)),
+        }
+    }
+
     /// How many sessions were handed out and are not over.
     pub(crate) fn session_count(&self) -> usize {
         self.sessions.len()
@@ -354,18 +418,46 @@ impl State {
 
 /// A session that somebody has. Dropped, it is released in the background.
 pub(crate) struct Hold {
-    keep: Arc<Keep>,
-    handle: SessionHandle,
+    pub(crate) keep: Arc<Keep>,
+    pub(crate) handle: SessionHandle,
     pub(crate) entry: EntryId,
     pub(crate) events: Arc<SessionEvents>,
 }
 
 impl Hold {
+    pub(crate) fn driver(&self) -> &Arc<Driver> {
+        &self.keep.driver
+    }
+
+    /// Changes what the session holds, and tells whoever wants to know.
     pub(crate) fn edit<R, E>(
         &self,
-        edit: impl FnOnce(&mut dyn Document) -> Result<(R, bool), E>,
+        note: Note,
+        edit: impl FnOnce(&mut dyn Document, &ChangeLog) -> Result<Edited<R>, E>,
     ) -> Result<R, EditRefused<E>> {
-        self.keep.driver.with(|state, now| state.edit(now, self.handle, edit))
+        let log = &self.events.changes;
+        let edited = self.keep.driver.with(|state, now| {
+            let mut places = None;
+            let answer = state.edit(now, self.handle, |document| {
+                let edited = edit(document, log)?;
+                places = edited.places;
+                Ok((edited.answer, edited.is_changed))
+            })?;
+            if let Some(places) = places {
+                log.record(note, places);
+            }
+            Ok(answer)
+        });
+        log.notify();
+        edited
+    }
+
+    /// Changes the user ids and attributes that stand beside the data.
+    pub(crate) fn edit_labels<R, E>(
+        &self,
+        edit: impl FnOnce(&mut Vec<UserId>, &mut Metadata) -> Result<(R, bool), E>,
+    ) -> Result<R, EditRefused<E>> {
+        self.keep.driver.with(|state, now| state.edit_labels(now, self.handle, edit))
     }
 
     pub(crate) fn read<R>(&self, read: impl FnOnce(&mut dyn Document) -> R) -> Result<R, Access> {

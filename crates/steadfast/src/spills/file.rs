@@ -1,5 +1,7 @@
 //! One spill as a file.
 
+mod settled;
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -14,8 +16,11 @@ use steadfast_core::{
     UniverseId, UserId,
 };
 
-/// The format that this version writes.
-const FORMAT: u32 = 1;
+use settled::{WireSettlement, digest_of};
+
+/// The format that this version writes. Format 1 has no schema, its bytes are of version 0, and no ends
+/// of operations.
+const FORMAT: u32 = 2;
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -27,12 +32,23 @@ struct Wire {
     key: String,
     base: Option<WireRevision>,
     stored_at: Vec<WireRevision>,
+    #[serde(default)]
+    schema: u32,
     user_ids: Vec<WireUser>,
     metadata: String,
     /// The JSON text of the value, as text: it comes back byte for byte.
     value: String,
     /// SHA-256 of the value's text.
     value_sha256: String,
+    /// Operations whose effect is in the value.
+    #[serde(default)]
+    settled: Vec<WireSettlement>,
+    /// SHA-256 of those, as JSON.
+    #[serde(default)]
+    settled_sha256: Option<String>,
+    /// The value is what the record held once: operations that ended after this are taken back.
+    #[serde(default)]
+    undo_after: Option<u64>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -62,7 +78,9 @@ impl From<WireRevision> for Revision {
 
 impl From<&Spill> for Wire {
     fn from(spill: &Spill) -> Self {
-        let Spill { entry, base, stored_at, content } = spill;
+        let Spill { entry, base, stored_at, schema, content, settled, undo_after } = spill;
+        let settled = settled.iter().map(|it| WireSettlement::from(&**it)).collect::<Vec<_>>();
+        let settled_sha256 = (!settled.is_empty()).then(|| digest_of(&settled));
         let user = |user: &UserId| match user {
             UserId::Number(number) => WireUser::Number(*number),
             UserId::Text(text) => WireUser::Text(text.to_string()),
@@ -76,19 +94,31 @@ impl From<&Spill> for Wire {
             key: entry.key.as_str().to_owned(),
             base: base.map(WireRevision::from),
             stored_at: stored_at.iter().copied().map(WireRevision::from).collect(),
+            schema: *schema,
             user_ids: content.user_ids.iter().map(user).collect(),
             metadata: content.metadata.as_str().to_owned(),
             value: value.to_owned(),
             value_sha256: hexadecimal(&Sha256::digest(value)),
+            settled,
+            settled_sha256,
+            undo_after: *undo_after,
         }
     }
 }
 
 impl Wire {
     fn into_spill(self) -> Option<Spill> {
-        if self.format != FORMAT || hexadecimal(&Sha256::digest(&self.value)) != self.value_sha256 {
+        let is_known = (1..=FORMAT).contains(&self.format);
+        let is_whole = hexadecimal(&Sha256::digest(&self.value)) == self.value_sha256
+            && match &self.settled_sha256 {
+                Some(digest) => digest_of(&self.settled) == *digest,
+                None => self.settled.is_empty(),
+            };
+        if !is_known || !is_whole {
             return None;
         }
+        let settled = self.settled.into_iter().map(WireSettlement::into_settlement);
+        let settled = settled.map(|it| it.map(Arc::new)).collect::<Option<Vec<_>>>()?;
         let user = |user| match user {
             WireUser::Number(number) => UserId::Number(number),
             WireUser::Text(text) => UserId::Text(text.into()),
@@ -105,7 +135,10 @@ impl Wire {
             entry: EntryId { store, scope, key },
             base: self.base.map(Revision::from),
             stored_at: self.stored_at.into_iter().map(Revision::from).collect(),
+            schema: self.schema,
             content: Arc::new(content),
+            settled,
+            undo_after: self.undo_after,
         })
     }
 }

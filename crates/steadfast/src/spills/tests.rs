@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use steadfast_core::id::{OperationId, OperationKind};
+use steadfast_core::operation::{Death, OperationStatus, PendingBody, Settlement, Verdict};
+use steadfast_core::row::Birth;
 use steadfast_core::{
-    Content, EntryKey, JsonText, Metadata, Revision, Scope, StoreId, StoreName, UniverseId, UserId,
+    Content, EntryKey, JsonText, Metadata, Revision, Scope, StoreId, StoreName, Timestamp,
+    UniverseId, UserId,
 };
 
 use super::*;
@@ -21,7 +25,35 @@ fn spill(key: &str, value: &str) -> Spill {
     };
     let revision = |counter| Revision { counter, tag: u64::MAX - counter };
     let (base, stored_at) = (Some(revision(4)), vec![revision(5), revision(6)]);
-    Spill { entry: entry(key), base, stored_at, content: Arc::new(content) }
+    let settled = vec![settlement(None), settlement(Some(Verdict::Fail("no".into())))];
+    let (entry, content) = (entry(key), Arc::new(content));
+    Spill { entry, base, stored_at, schema: 3, content, settled, undo_after: Some(4) }
+}
+
+fn settlement(verdict: Option<Verdict>) -> Arc<Settlement> {
+    let is_dead = verdict.is_some();
+    let time = Timestamp::from_unix_seconds(1_700_000_000);
+    let body = PendingBody {
+        id: OperationId::trusted("gift-1"),
+        kind: OperationKind::trusted("gift"),
+        payload: JsonText::trusted("{ \"coins\": 1e400 }"),
+        issued_at: time,
+        queued: if is_dead { Birth::ThisWrite } else { Birth::At(time) },
+        schema: 3,
+        is_permanent: !is_dead,
+        replaces: is_dead.then(|| OperationId::trusted("gift-0")),
+        verdict,
+    };
+    Arc::new(Settlement {
+        seq: u64::MAX,
+        body: Arc::new(body),
+        status: if is_dead { OperationStatus::Failed } else { OperationStatus::Applied },
+        result: (!is_dead).then(|| JsonText::trusted("[1]")),
+        error: is_dead.then(|| "no".into()),
+        tries: 4,
+        death: is_dead.then_some(Death::Operator),
+        is_permanent: true,
+    })
 }
 
 fn open(data: &Path) -> Spills {
@@ -73,13 +105,34 @@ fn a_damaged_file_is_reported_and_left_alone() {
     spills.keep(spill("k", "{\"coins\":10}"));
     let path = spills.list().pop().unwrap().path.unwrap();
     let text = fs::read_to_string(&path).unwrap();
-    for damaged in [text.replace("coins", "cains"), text.replace("\"format\":1", "\"format\":2")] {
+    for damaged in [
+        text.replacen("coins", "cains", 1),
+        text.replace("gift-1", "gift-2"),
+        text.replace("\"applied\"", "\"cancelled\""),
+        text.replace("\"settled_sha256\"", "\"unknown\""),
+        text.replace("\"format\":2", "\"format\":3"),
+    ] {
         assert_ne!(damaged, text);
         fs::write(&path, damaged).unwrap();
         let again = open(data.path());
         assert_eq!((again.list(), again.unreadable()), (vec![], vec![path.clone()]));
         assert!(path.exists());
     }
+}
+
+#[test]
+fn a_file_of_the_first_format_is_of_version_0_and_has_no_operations() {
+    let data = tempfile::tempdir().unwrap();
+    let spills = open(data.path());
+    let kept = Spill { settled: vec![], ..spill("k", "1") };
+    spills.keep(kept.clone());
+    let path = spills.list().pop().unwrap().path.unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let later = ",\"settled\":[],\"settled_sha256\":null";
+    assert!(text.contains("\"schema\":3,") && text.contains(later), "{text}");
+    let first = text.replace("\"format\":2", "\"format\":1").replace("\"schema\":3,", "");
+    fs::write(&path, first.replace(later, "")).unwrap();
+    assert_eq!(open(data.path()).find(&entry("k")), Some(Spill { schema: 0, ..kept }));
 }
 
 #[test]

@@ -4,6 +4,11 @@
 mod crashes;
 mod edits;
 mod handing;
+mod hooks;
+mod labels;
+mod locks;
+mod operations;
 mod outages;
+mod signals;
 mod threads;
-mod world;
+pub(crate) mod world;

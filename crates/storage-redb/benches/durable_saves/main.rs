@@ -6,7 +6,7 @@
 //! part of the 20,000 keys and knows their revisions from its own saves. Runs of the sides are
 //! interleaved; figures are medians over the runs.
 //!
-//!     cargo bench -p steadfast-storage-redb [-- --quick]
+//!     cargo bench -p steadfast-storage-redb --bench durable_saves [-- --quick]
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 

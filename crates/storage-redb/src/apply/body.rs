@@ -1,4 +1,5 @@
-//! Conditions and changes of the families that have a body: records, game servers and mail.
+//! Conditions and changes of the families that have a body: records, their operations, game servers
+//! and mail.
 
 use redb::ReadableTable;
 use steadfast_core::{Condition, Revision, Timestamp};
@@ -20,7 +21,7 @@ impl Apply<'_, '_> {
     ) -> Result<bool, EngineError> {
         let key = &at.place.entry_key[..];
         let Some(record) = self.tables.table(at.of.family())?.get(key)? else {
-            let is_indexed = match at.of.witness() {
+            let is_indexed = match at.of.witness(key) {
                 Some(kind) => self.tables.table(Family::Index)?.get(&kind.key(key)[..])?.is_some(),
                 None => false,
             };
@@ -45,7 +46,7 @@ impl Apply<'_, '_> {
         let key = self.numbered(place)?;
         let stamped = Stamped { revision, stamped_at: stamp };
         self.tables.insert(of.family(), &key, &bodied::encode(of, &key, stamped, body))?;
-        match (of.witness(), is_indexed) {
+        match (of.witness(&key), is_indexed) {
             (None, _) | (Some(_), Some(true)) => Ok(()),
             (Some(kind), Some(false)) => self.put_index(&kind.key(&key), 0),
             (Some(kind), None) => self.put_index_if_new(&kind.key(&key)),
@@ -55,7 +56,7 @@ impl Apply<'_, '_> {
     pub(super) fn delete_body(&mut self, at: BodyRef) -> Result<(), EngineError> {
         let key = self.numbered(at.place)?;
         self.tables.remove(at.of.family(), &key)?;
-        match at.of.witness() {
+        match at.of.witness(&key) {
             Some(kind) => self.tables.remove(Family::Index, &kind.key(&key)).map(drop),
             None => Ok(()),
         }
@@ -64,7 +65,7 @@ impl Apply<'_, '_> {
     pub(super) fn mark_body(&mut self, at: BodyRef) -> Result<(), EngineError> {
         let key = self.numbered(at.place)?;
         self.tables.remove(at.of.family(), &key)?;
-        match at.of.witness() {
+        match at.of.witness(&key) {
             Some(kind) => self.put_index_if_new(&kind.key(&key)),
             None => Ok(()),
         }

@@ -115,6 +115,18 @@ fn a_store_with_ordered_tables_gets_those_of_records_and_misses_its_own() {
 }
 
 #[test]
+fn a_store_with_records_gets_the_table_of_operations_and_misses_its_own() {
+    let storage = Arc::new(InMemoryBackend::new());
+    with_tables(&storage, 3, 3);
+    let backend = open(&storage).unwrap();
+    put(&backend, "p", 5);
+    backend.close().unwrap();
+    with_engine(&storage, |transaction| delete_table(transaction, Family::Ledgers));
+    let refused = open(&storage).unwrap_err().to_string();
+    assert_eq!(refused, "the store is damaged: the table `led` is missing");
+}
+
+#[test]
 fn a_store_with_tables_of_a_newer_version_is_refused_and_not_called_damaged() {
     let storage = Arc::new(InMemoryBackend::new());
     with_tables(&storage, meta::TABLES, meta::TABLES);

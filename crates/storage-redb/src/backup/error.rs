@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use steadfast_core::ErrorKind;
+use steadfast_core::{Code, ErrorKind};
 
 use crate::engine::EngineError;
 use crate::error::OpenError;
@@ -65,12 +65,18 @@ pub enum BackupError {
 impl BackupError {
     /// What the caller does about it.
     pub fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
         match self {
-            Self::Directory(error) => error.kind(),
-            Self::NotABackup { .. } | Self::Unsupported => ErrorKind::Invalid,
-            Self::Damaged { .. } | Self::Source { .. } | Self::Differs { .. } => ErrorKind::Corrupt,
-            Self::Target { .. } | Self::Cancelled => ErrorKind::Unavailable,
-            Self::Busy => ErrorKind::Conflict,
+            Self::Directory(error) => error.code(),
+            Self::NotABackup { .. } => Code::InvalidDirectory,
+            Self::Unsupported => Code::Unsupported,
+            Self::Damaged { .. } | Self::Source { .. } | Self::Differs { .. } => Code::Corrupt,
+            Self::Target { .. } | Self::Cancelled => Code::StorageUnavailable,
+            Self::Busy => Code::BackupRunning,
         }
     }
 

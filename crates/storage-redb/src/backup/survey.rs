@@ -18,7 +18,7 @@ use crate::encode::bodied::{self, Bodied};
 use crate::encode::entry::Current;
 use crate::encode::index::Kind;
 use crate::encode::keys::{
-    entry_key, parse_api_key_key, parse_entry_key, parse_place_key, parse_review_key,
+    entry_key, is_witnessed, parse_api_key_key, parse_entry_key, parse_place_key, parse_review_key,
     parse_revision_key, parse_store_key, parse_universe_key, parse_value_key, revision_key,
 };
 use crate::encode::ordered::Ordered;
@@ -157,11 +157,13 @@ pub(super) fn survey(source: &impl Source, watch: &mut Watch<'_>) -> Result<Surv
         (Family::Board, Kind::Place),
         (Family::Records, Kind::Record),
         (Family::Presences, Kind::Presence),
+        (Family::Ledgers, Kind::Ledger),
     ] {
         walk_both(source, family, kind, Bounds::ALL, |key, seen| {
             match seen {
                 Seen::Both(..) => {}
-                Seen::OnlyTable => findings.note(family, key, "the index does not know it"),
+                Seen::OnlyTable(_) if family == Family::Ledgers && !is_witnessed(key) => {}
+                Seen::OnlyTable(_) => findings.note(family, key, "the index does not know it"),
                 Seen::OnlyIndex => findings.note(family, key, "only the index knows it"),
             }
             Ok(ControlFlow::Continue(()))
@@ -198,6 +200,7 @@ fn check_record(
         Family::Ends => return Ok(check_body(Bodied::Ends, key, record)),
         Family::Presences => return Ok(check_body(Bodied::Presence, key, record)),
         Family::Mail => return Ok(check_body(Bodied::Mail, key, record)),
+        Family::Ledgers => return Ok(check_body(Bodied::Ledger, key, record)),
         Family::Values
         | Family::Stores
         | Family::Index
@@ -302,6 +305,7 @@ impl Findings {
             Family::Ends => bodies::name(Bodied::Ends, key, &self.names),
             Family::Presences => bodies::name(Bodied::Presence, key, &self.names),
             Family::Mail => bodies::name(Bodied::Mail, key, &self.names),
+            Family::Ledgers => bodies::name(Bodied::Ledger, key, &self.names),
             Family::Index | Family::Meta => None,
         };
         row.map_or_else(

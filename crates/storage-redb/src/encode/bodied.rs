@@ -1,21 +1,31 @@
-//! Records that are a revision, a time and a body: those of records, game servers and mail.
+//! Records that are a revision, a time and a body: those of records, their operations, game servers
+//! and mail.
 //!
 //! ```text
 //! rec   K                  revision, stamp, body
 //! end   K                  revision, stamp, body
 //! pre   server u128        revision, stamp, body
 //! mail  server u128, names revision, stamp, body
+//! led   K 00 00, name      revision, stamp, body
 //! ```
 //!
 //! A missing row of `rec` would be taken for an entry that nobody ever held, one of `pre` for a dead
 //! game server, so the index is asked too. Lost ends are forgotten ends, and mail is a hint: neither
 //! has a witness.
+//!
+//! Of the operations of a record, a missing receipt would let an operation be applied twice, a missing
+//! pending row would lose one, a missing head would lower the horizon, a missing count of the queue
+//! would give the place of a waiting operation to another one, and a dead letter is all that is left of
+//! what somebody may be owed: they have witnesses. The rows that order receipts have none. They say
+//! nothing that receipts do not say, a lost one only keeps its receipt for longer than need be, and
+//! each settlement moves one: a witness would cost every save a page.
 
 use steadfast_core::RowBody;
 
 use super::index::Kind;
+use super::keys::{is_witnessed, parse_ledger_key};
 use super::stamped::Stamped;
-use super::{record, server};
+use super::{ledger, record, server};
 use crate::bytes::{Damage, Family, Writer, seal, unseal};
 
 /// The families whose records are so.
@@ -29,11 +39,14 @@ pub(crate) enum Bodied {
     Presence,
     /// `mail`.
     Mail,
+    /// `led`.
+    Ledger,
 }
 
 impl Bodied {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Record, Self::Ends, Self::Presence, Self::Mail];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Record, Self::Ends, Self::Presence, Self::Mail, Self::Ledger];
 
     /// Its table.
     pub(crate) const fn family(self) -> Family {
@@ -42,16 +55,23 @@ impl Bodied {
             Self::Ends => Family::Ends,
             Self::Presence => Family::Presences,
             Self::Mail => Family::Mail,
+            Self::Ledger => Family::Ledgers,
         }
     }
 
-    /// What its keys are in the index, if they are there.
-    pub(crate) const fn witness(self) -> Option<Kind> {
+    /// What those of its keys are in the index that are there, if any are.
+    pub(crate) const fn kind(self) -> Option<Kind> {
         match self {
             Self::Record => Some(Kind::Record),
             Self::Presence => Some(Kind::Presence),
+            Self::Ledger => Some(Kind::Ledger),
             Self::Ends | Self::Mail => None,
         }
+    }
+
+    /// What the key of one of its rows is in the index, if it is there.
+    pub(crate) fn witness(self, key: &[u8]) -> Option<Kind> {
+        self.kind().filter(|_| self != Self::Ledger || is_witnessed(key))
     }
 }
 
@@ -62,6 +82,7 @@ pub(crate) fn encode_body(body: &RowBody) -> Option<Vec<u8>> {
         RowBody::Ends(ends) => Some(record::encode_ends(ends)),
         RowBody::Presence(body) => Some(server::encode(body)),
         RowBody::Mail(body) => Some(server::encode_mail(body)),
+        RowBody::Ledger(body) => Some(ledger::encode(body)),
         RowBody::Store(_)
         | RowBody::Entry(_)
         | RowBody::Revision(_)
@@ -99,6 +120,10 @@ pub(crate) fn decode(of: Bodied, key: &[u8], record: &[u8]) -> Result<(Stamped, 
         Bodied::Ends => RowBody::Ends(record::decode_ends(body)?),
         Bodied::Presence => RowBody::Presence(server::decode(body)?),
         Bodied::Mail => RowBody::Mail(server::decode_mail(body)?),
+        Bodied::Ledger => {
+            let (_, name) = parse_ledger_key(key).ok_or(Damage::Malformed("key"))?;
+            RowBody::Ledger(ledger::decode(&name, body, stamped.stamped_at)?)
+        }
     };
     Ok((stamped, body))
 }

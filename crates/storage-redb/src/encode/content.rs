@@ -7,6 +7,7 @@
 //! The frame is zstd level 1 where that is smaller, else the value itself. Encoding happens on
 //! the thread of the caller, in parallel; the committer only moves the bytes.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast_core::{Content, JsonText, Metadata, UserId};
@@ -27,8 +28,7 @@ const USER_TEXT: u8 = 1;
 /// Encodes a content.
 pub(crate) fn encode(content: &Content) -> Vec<u8> {
     let value = content.value.as_str().as_bytes();
-    let frame = compressed(value);
-    let (codec, frame) = frame.as_deref().map_or((CODEC_RAW, value), |frame| (CODEC_ZSTD, frame));
+    let (codec, frame) = frame(value);
     let metadata = content.metadata.as_str();
     let mut bytes = Writer::plain(32 + metadata.len() + frame.len());
     bytes.size(content.user_ids.len());
@@ -47,8 +47,16 @@ pub(crate) fn encode(content: &Content) -> Vec<u8> {
     bytes.sized(metadata.as_bytes());
     bytes.u8(codec);
     bytes.size(value.len());
-    bytes.raw(frame);
+    bytes.raw(&frame);
     bytes.into_bytes()
+}
+
+/// A text as it is stored: its codec, and the frame.
+pub(super) fn frame(text: &[u8]) -> (u8, Cow<'_, [u8]>) {
+    match compressed(text) {
+        Some(frame) => (CODEC_ZSTD, Cow::Owned(frame)),
+        None => (CODEC_RAW, Cow::Borrowed(text)),
+    }
 }
 
 /// Compressors that nobody uses at the moment, the last used one on top. Making one costs more
@@ -106,11 +114,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Content, Damage> {
     let metadata = Metadata::trusted(reader.text("metadata")?);
     let codec = reader.u8()?;
     let size = reader.size()?;
-    let value = decode_value(codec, size, reader.rest())?;
+    let value = decode_frame(codec, size, reader.rest())?;
     Ok(Content { value: JsonText::trusted(value), user_ids, metadata })
 }
 
-fn decode_value(codec: u8, size: usize, frame: &[u8]) -> Result<Arc<str>, Damage> {
+/// Reads a text of that size back from its frame.
+pub(super) fn decode_frame(codec: u8, size: usize, frame: &[u8]) -> Result<Arc<str>, Damage> {
     let malformed = Damage::Malformed("value");
     match codec {
         CODEC_RAW => {

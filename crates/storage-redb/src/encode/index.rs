@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Record,
     /// `pre`.
     Presence,
+    /// `led`, the rows that only order others apart.
+    Ledger,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::Place => b'b',
             Self::Record => b'r',
             Self::Presence => b'p',
+            Self::Ledger => b'l',
         }
     }
 

@@ -1,9 +1,13 @@
 //! Keys of the tables, and back.
 
+mod ledger;
+
 use steadfast_core::row::{Reviewed, Span};
 use steadfast_core::{
     ApiKeyId, EntryId, EntryKey, Scope, ServerId, StoreId, StoreName, UniverseId, UtcHour,
 };
+
+pub(crate) use ledger::{is_witnessed, ledger_bounds, ledger_key, parse_ledger_key};
 
 /// Bytes of the store's number at the start of `K`.
 const STORE_NUMBER_SIZE: usize = 4;
@@ -34,10 +38,14 @@ fn unescaped(bytes: &[u8]) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
+/// Whether the byte there is no part of a text: a zero that is not escaped.
+fn is_end(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at) == Some(&0) && bytes.get(at + 1) != Some(&0xff)
+}
+
 /// The text up to the first separator, and the bytes behind it.
 fn split_escaped(bytes: &[u8]) -> Option<(String, &[u8])> {
-    let is_end = |at: usize| bytes.get(at) == Some(&0) && bytes.get(at + 1) != Some(&0xff);
-    let end = (0..bytes.len()).find(|&at| is_end(at))?;
+    let end = (0..bytes.len()).find(|&at| is_end(bytes, at))?;
     Some((unescaped(bytes.get(..end)?)?, bytes.get(end + 1..)?))
 }
 
@@ -119,6 +127,11 @@ fn value_bytes(value: i64) -> [u8; 8] {
     (value ^ i64::MIN).to_be_bytes()
 }
 
+/// The value of such bytes.
+fn parse_value_bytes(bytes: [u8; 8]) -> i64 {
+    i64::from_be_bytes(bytes) ^ i64::MIN
+}
+
 /// The key of a place in `ord`.
 pub(crate) fn place_key(store: u32, scope: &str, value: i64, key: &str) -> Vec<u8> {
     let mut bytes = board_prefix(store, scope);
@@ -141,8 +154,7 @@ pub(crate) fn parse_place_key(bytes: &[u8]) -> Option<(u32, Scope, i64, EntryKey
     let end = (0..rest.len()).find(|&at| rest.get(at..at + 2) == Some(&END[..]))?;
     let scope = unescaped(rest.get(..end)?)?;
     let (value, key) = rest.get(end + END.len()..)?.split_first_chunk::<8>()?;
-    let value = i64::from_be_bytes(*value) ^ i64::MIN;
-    let key = std::str::from_utf8(key).ok()?;
+    let (value, key) = (parse_value_bytes(*value), std::str::from_utf8(key).ok()?);
     Some((u32::from_be_bytes(*number), Scope::trusted(scope), value, EntryKey::trusted(key)))
 }
 

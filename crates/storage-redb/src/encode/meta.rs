@@ -8,8 +8,8 @@ use crate::bytes::{Damage, Family, Writer, seal, unseal};
 pub(crate) const KEY: &[u8] = b"counters";
 
 /// The tables that a store of this version has: 1 were those up to `meta`, 2 adds `uni`, `ordk`,
-/// `ord` and `rev`, 3 adds `rec`, `end`, `pre` and `mail`.
-pub(crate) const TABLES: u8 = 3;
+/// `ord` and `rev`, 3 adds `rec`, `end`, `pre` and `mail`, 4 adds `led`.
+pub(crate) const TABLES: u8 = 4;
 
 /// What must never go back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

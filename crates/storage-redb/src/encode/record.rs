@@ -43,14 +43,7 @@ pub(super) fn encode(body: &RecordBody) -> Vec<u8> {
     if let Some(lease) = body.lease {
         bytes.u128(lease.server.0);
         bytes.u128(lease.session.0);
-        match lease.since {
-            // The stamp says it, and is not known yet.
-            Birth::ThisWrite => bytes.u8(0),
-            Birth::At(time) => {
-                bytes.u8(1);
-                bytes.i64(time.ticks());
-            }
-        }
+        write_birth(&mut bytes, lease.since);
         match lease.mode {
             LeaseMode::Presence => bytes.u8(MODE_PRESENCE),
             LeaseMode::Timeout(duration) => {
@@ -83,8 +76,7 @@ pub(super) fn decode(body: &[u8], stamped_at: Timestamp) -> Result<RecordBody, D
 
 fn read_lease(reader: &mut Reader<'_>, stamped_at: Timestamp) -> Result<Lease, Damage> {
     let (server, session) = (ServerId(reader.u128()?), SessionId(reader.u128()?));
-    let since =
-        if reader.flag("since")? { Timestamp::from_ticks(reader.i64()?) } else { stamped_at };
+    let since = read_birth(reader, stamped_at)?;
     let mode = match reader.u8()? {
         MODE_PRESENCE => LeaseMode::Presence,
         MODE_TIMEOUT => {
@@ -99,7 +91,7 @@ fn read_lease(reader: &mut Reader<'_>, stamped_at: Timestamp) -> Result<Lease, D
             LeaseMode::Unknown(mode)
         }
     };
-    Ok(Lease { server, session, mode, since: Birth::At(since) })
+    Ok(Lease { server, session, mode, since })
 }
 
 /// The body of the ends of a record's grants.
@@ -138,6 +130,22 @@ pub(super) fn decode_ends(body: &[u8]) -> Result<Arc<[End]>, Damage> {
     }
     reader.end()?;
     Ok(ends.into())
+}
+
+pub(super) fn write_birth(bytes: &mut Writer, birth: Birth) {
+    match birth {
+        // The stamp says it, and is not known yet.
+        Birth::ThisWrite => bytes.u8(0),
+        Birth::At(time) => {
+            bytes.u8(1);
+            bytes.i64(time.ticks());
+        }
+    }
+}
+
+pub(super) fn read_birth(reader: &mut Reader<'_>, stamped_at: Timestamp) -> Result<Birth, Damage> {
+    let is_earlier = reader.flag("birth")?;
+    Ok(Birth::At(if is_earlier { Timestamp::from_ticks(reader.i64()?) } else { stamped_at }))
 }
 
 pub(super) fn write_fence(bytes: &mut Writer, fence: Fence) {

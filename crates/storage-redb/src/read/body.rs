@@ -1,4 +1,4 @@
-//! Reads of the families that have a body: records, game servers and mail.
+//! Reads of the families that have a body: records, their operations, game servers and mail.
 
 use redb::ReadableTable;
 use steadfast_core::{Found, Row, RowKey};
@@ -23,7 +23,7 @@ pub(crate) fn row(
         return Ok(Found::Absent);
     }
     let bytes = &place.entry_key[..];
-    let record = match of.witness() {
+    let record = match of.witness(bytes) {
         None => source.table(of.family())?.get(bytes)?,
         Some(kind) => match lookup(source, of.family(), kind, bytes)? {
             Lookup::Absent => None,

@@ -1,4 +1,4 @@
-//! Rescue of records, game servers and mail.
+//! Rescue of records, their operations, game servers and mail.
 
 use std::collections::HashMap;
 
@@ -22,6 +22,7 @@ impl Rescue<'_> {
                         Bodied::Record | Bodied::Ends => nameless(&key, stores),
                         Bodied::Presence => "a game server whose key cannot be read".to_owned(),
                         Bodied::Mail => "mail whose key cannot be read".to_owned(),
+                        Bodied::Ledger => "a row of operations without a name".to_owned(),
                     });
                     continue;
                 };
@@ -31,7 +32,7 @@ impl Rescue<'_> {
                     let (revision, asked) = (stamped.revision, None);
                     let put = Change::PutBody { at, revision, body, asked };
                     self.change(put, stamped.stamped_at)?;
-                } else if of.witness().is_some() {
+                } else if of.witness(&key).is_some() {
                     self.report.damaged.push(row);
                     self.change(Change::MarkBody { at }, Timestamp::EPOCH)?;
                 } else {
@@ -48,6 +49,7 @@ impl Rescue<'_> {
             Bodied::Ends => &mut self.report.ends_count,
             Bodied::Presence => &mut self.report.presence_count,
             Bodied::Mail => &mut self.report.mail_count,
+            Bodied::Ledger => &mut self.report.ledger_count,
         }
     }
 }

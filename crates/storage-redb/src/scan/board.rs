@@ -36,7 +36,7 @@ pub(super) fn board(
         let entry = entry_at(board, number, key);
         Ok(page.push(match seen {
             Seen::Both(record, witness) => placed(entry, key, record, witness),
-            Seen::OnlyTable | Seen::OnlyIndex => Found::Corrupt(RowKey::Ordered(entry)),
+            Seen::OnlyTable(_) | Seen::OnlyIndex => Found::Corrupt(RowKey::Ordered(entry)),
         }))
     })
 }

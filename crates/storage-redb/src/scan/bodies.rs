@@ -1,7 +1,8 @@
-//! Runs of records, game servers and mail.
+//! Runs of records, their operations, game servers and mail.
 
 use std::ops::ControlFlow::Continue;
 
+use steadfast_core::operation::{LedgerKey, LedgerRun};
 use steadfast_core::row::Span;
 use steadfast_core::{EntryId, Found, Order, RowKey, ServerId, StoreId};
 
@@ -10,11 +11,11 @@ use crate::bytes::Family;
 use crate::encode::bodied::Bodied;
 use crate::encode::index::Kind;
 use crate::encode::keys::{
-    mail_bounds, mail_key, parse_entry_key, parse_mail_key, parse_server_key, server_key,
-    span_bounds,
+    is_witnessed, ledger_bounds, ledger_key, mail_bounds, mail_key, parse_entry_key,
+    parse_ledger_key, parse_mail_key, parse_server_key, server_key, span_bounds,
 };
 use crate::engine::{EngineError, Source};
-use crate::read::body::found;
+use crate::read::{body::found, key_of};
 use crate::stores::StoreNumbers;
 
 /// Reads who may write the entries of a data store.
@@ -72,9 +73,37 @@ pub(super) fn mail(
     Ok(())
 }
 
+/// Reads rows of the operations of a record.
+pub(super) fn ledger(
+    source: &impl Source,
+    stores: &StoreNumbers,
+    entry: &EntryId,
+    run: LedgerRun,
+    after: Option<&LedgerKey>,
+    page: &mut Page<Found>,
+) -> Result<(), EngineError> {
+    let Some(entry_key) = key_of(stores, entry) else { return Ok(()) };
+    let after = after.map(|name| ledger_key(&entry_key, name));
+    let bounds = Bounds::new(ledger_bounds(&entry_key, run)).behind(after);
+    walk_both(source, Family::Ledgers, Kind::Ledger, bounds, |key, seen| {
+        let Some((_, name)) = parse_ledger_key(key) else {
+            return Ok(Continue(()));
+        };
+        let row = RowKey::Ledger(entry.clone(), name);
+        Ok(page.push(match seen {
+            Seen::OnlyTable(record) if !is_witnessed(key) => {
+                found(Bodied::Ledger, row, key, record)
+            }
+            Seen::Both(..) | Seen::OnlyTable(_) | Seen::OnlyIndex => {
+                either(Bodied::Ledger, row, key, &seen)
+            }
+        }))
+    })
+}
+
 fn either(of: Bodied, row: RowKey, key: &[u8], seen: &Seen<'_>) -> Found {
     match seen {
         Seen::Both(record, _) => found(of, row, key, record),
-        Seen::OnlyTable | Seen::OnlyIndex => Found::Corrupt(row),
+        Seen::OnlyTable(_) | Seen::OnlyIndex => Found::Corrupt(row),
     }
 }

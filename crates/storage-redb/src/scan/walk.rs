@@ -17,8 +17,8 @@ const DISORDER_MAX: usize = 1_000;
 pub(crate) enum Seen<'a> {
     /// Both know it: its record, and that of the index.
     Both(&'a [u8], &'a [u8]),
-    /// Only the table knows it.
-    OnlyTable,
+    /// Only the table knows it: its record.
+    OnlyTable(&'a [u8]),
     /// Only the index knows it.
     OnlyIndex,
 }
@@ -204,26 +204,23 @@ pub(crate) fn walk_both_in<S: Source>(
     loop {
         // The first byte of a key in the index is its kind.
         let indexed_key = indexed.as_ref().map(|(key, _)| key.value().get(1..).unwrap_or(&[]));
-        let stored_key = stored.as_ref().map(|(key, _)| key.value());
+        let stored_pair = stored.as_ref().map(|(key, record)| (key.value(), record.value()));
         let is_next = |a: &[u8], b: &[u8]| match order {
             Order::Ascending => a < b,
             Order::Descending => a > b,
         };
-        let (flow, in_index, in_table) = match (indexed_key, stored_key) {
+        let (flow, in_index, in_table) = match (indexed_key, stored_pair) {
             (None, None) => return Ok(()),
-            (Some(i), Some(s)) if i == s => {
-                let both = match (&stored, &indexed) {
-                    (Some((_, record)), Some((_, witness))) => {
-                        Seen::Both(record.value(), witness.value())
-                    }
-                    (_, _) => Seen::OnlyTable,
-                };
-                (each(s, both)?, true, true)
+            (Some(i), Some((s, record))) if i == s => {
+                let witness = indexed.as_ref().map(|(_, witness)| witness.value());
+                let seen =
+                    witness.map_or(Seen::OnlyTable(record), |witness| Seen::Both(record, witness));
+                (each(s, seen)?, true, true)
             }
-            (Some(i), s) if s.is_none_or(|s| is_next(i, s)) => {
+            (Some(i), s) if s.is_none_or(|(s, _)| is_next(i, s)) => {
                 (each(i, Seen::OnlyIndex)?, true, false)
             }
-            (_, Some(s)) => (each(s, Seen::OnlyTable)?, false, true),
+            (_, Some((s, record))) => (each(s, Seen::OnlyTable(record))?, false, true),
             (Some(i), None) => (each(i, Seen::OnlyIndex)?, true, false),
         };
         if flow.is_break() {

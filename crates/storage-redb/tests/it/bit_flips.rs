@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use steadfast_core::key::{ApiKey, KeyScope, Only};
+use steadfast_core::operation::LedgerKey;
 use steadfast_core::row::{Birth, Reviewed, RowBody};
 use steadfast_core::{
     ApiKeyId, Found, Order, Rng, RowKey, RowRange, ServerId, UniverseId, UtcHour, Write,
@@ -106,6 +107,8 @@ fn build(dir: &Path) -> Model {
         }
         write(writes);
         write(vec![put_presence(u128::from(n + 1) << 60, revision)]);
+        let names = ledger_names(n);
+        write(names.iter().map(|name| put_ledger(&id, name, revision)).collect());
     }
     backend.close().unwrap();
     model
@@ -113,7 +116,8 @@ fn build(dir: &Path) -> Model {
 
 /// Whether a lost row of this name is known by nobody else: it costs space or a question, not data.
 fn may_vanish(key: &RowKey) -> bool {
-    matches!(key, RowKey::Review(..) | RowKey::Ends(_) | RowKey::Mail(..))
+    let is_order = matches!(key, RowKey::Ledger(_, LedgerKey::Order(..)));
+    is_order || matches!(key, RowKey::Review(..) | RowKey::Ends(_) | RowKey::Mail(..))
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -155,7 +159,9 @@ fn read_all(backend: &RedbBackend, model: &Model, name: &str) -> Option<usize> {
             RowKey::Record(id.clone()),
             RowKey::Ends(id.clone()),
             RowKey::Presence(ServerId(u128::from(n))),
-            RowKey::Mail(ServerId(1), id),
+            RowKey::Mail(ServerId(1), id.clone()),
+            RowKey::Ledger(id.clone(), LedgerKey::Head),
+            RowKey::Ledger(id, LedgerKey::Pending(n)),
         ] {
             let reply = try_read(backend, vec![key.clone()]).ok()?;
             let is_right = matches!(&reply.rows[..], [Found::Absent | Found::Corrupt(_)]);
@@ -181,6 +187,11 @@ fn scan_all(backend: &RedbBackend, model: &Model, name: &str) -> Option<()> {
     ranges.push(RowRange::Presences { after: None });
     ranges.extend((0..5).map(|id| RowRange::Mail { server: ServerId(id), after: None }));
     ranges.push(RowRange::Reviews { through: UtcHour(u32::MAX), after: None });
+    for key in model.rows.keys() {
+        if let RowKey::Ledger(entry, LedgerKey::Head) = key {
+            ranges.push(ledger_of(entry));
+        }
+    }
     for key in model.rows.keys() {
         if let RowKey::Revision(entry, 1) = key {
             for order in [Order::Ascending, Order::Descending] {
@@ -221,6 +232,7 @@ fn scan_all(backend: &RedbBackend, model: &Model, name: &str) -> Option<()> {
                 | RowRange::Ordered { .. }
                 | RowRange::Records { .. }
                 | RowRange::Presences { .. } => false,
+                RowRange::Ledger { .. } => may_vanish(&row.key),
             };
             assert!(seen.contains(&row.key) || may_hide, "{name}: a scan hides {}", row.key);
         }

@@ -12,6 +12,8 @@ mod bit_flips;
 mod conformance;
 mod damage;
 mod heads;
+mod ledger;
+mod ledger_size;
 mod lifecycle;
 mod model;
 mod older;

@@ -27,6 +27,7 @@ fn check_rows(backend: &impl Backend, model: &Model, rng: &mut Rng) {
             RowKey::Ends(id.clone()),
             RowKey::Presence(server),
             RowKey::Mail(server, id.clone()),
+            RowKey::Ledger(id.clone(), random_name(rng)),
         ] {
             assert_eq!(read(backend, &key), model.found(&key), "{key}");
         }
@@ -106,6 +107,10 @@ fn check_scans(backend: &impl Backend, model: &Model, rng: &mut Rng) {
             RowRange::Reviews { through, after: rng.percent(50).then_some(reviewed) },
         ] {
             check_scan(backend, model, &range, limit);
+        }
+        for run in ledger_runs() {
+            let (entry, after) = (id.clone(), rng.percent(50).then(|| random_name(rng)));
+            check_scan(backend, model, &RowRange::Ledger { entry, run, after }, limit);
         }
     }
 }

@@ -207,6 +207,7 @@ fn check_image(history: &History, image: Vec<u8>, answered: usize, name: &str) -
         ranges.push(RowRange::Ordered { store: store(store_name), after: None });
         ranges.push(RowRange::Records { store: store(store_name), after: None });
         let entry = entry(store_name, "global", "p");
+        ranges.push(ledger_of(&entry));
         ranges.extend([Order::Ascending, Order::Descending].map(|order| board_of(&entry, order)));
     }
     for range in ranges {

@@ -23,6 +23,12 @@ use steadfast_core::{
 use steadfast_storage::{Backend, ReadResult, Rows, ScanReply, wait};
 use steadfast_storage_redb::Options;
 
+mod ledger;
+
+pub(crate) use ledger::{
+    ledger_names, ledger_of, ledger_runs, put_large_operation, put_ledger, random_name,
+};
+
 pub(crate) fn store(name: &str) -> StoreId {
     StoreId { universe: UniverseId(1), name: StoreName::trusted(name) }
 }
@@ -188,6 +194,7 @@ fn with_birth(body: RowBody, stamped_at: Timestamp) -> RowBody {
         | RowBody::Ends(_)
         | RowBody::Presence(_)
         | RowBody::Mail(_)) => body,
+        RowBody::Ledger(body) => RowBody::Ledger(ledger::with_birth(body, at)),
     }
 }
 
@@ -318,7 +325,8 @@ fn pinned(write: Write) -> Write {
         | RowBody::Record(_)
         | RowBody::Ends(_)
         | RowBody::Presence(_)
-        | RowBody::Mail(_)) => body,
+        | RowBody::Mail(_)
+        | RowBody::Ledger(_)) => body,
     };
     Write::Put { key, revision, body }
 }
@@ -331,7 +339,7 @@ fn random_other(rng: &mut Rng, model: &Model, batch: &mut Batch) {
     let ordered_review = RowKey::Review(UtcHour(hour), Reviewed::Ordered(id.clone()));
     let universe = rng.below(3);
     let server = u128::from(rng.below(3));
-    let key = match rng.below(18) {
+    let key = match rng.below(24) {
         0 => RowKey::Store(id.store.clone()),
         1 => RowKey::Universe(UniverseId(universe)),
         2 => entry_review,
@@ -340,6 +348,7 @@ fn random_other(rng: &mut Rng, model: &Model, batch: &mut Batch) {
         8 => RowKey::Ends(id.clone()),
         9..11 => RowKey::Presence(ServerId(server)),
         11..13 => RowKey::Mail(ServerId(server), id.clone()),
+        18.. => RowKey::Ledger(id.clone(), random_name(rng)),
         _ => RowKey::Ordered(id.clone()),
     };
     if batch.writes.iter().any(|write| *write.key() == key) {
@@ -376,6 +385,7 @@ fn random_other(rng: &mut Rng, model: &Model, batch: &mut Batch) {
         RowKey::Ends(id) => put_ends(&id, next),
         RowKey::Presence(server) => put_presence(server.0, next),
         RowKey::Mail(server, id) => put_mail(server.0, &id, next),
+        RowKey::Ledger(id, name) => put_ledger(&id, &name, next),
         RowKey::Entry(_) | RowKey::Revision(..) | RowKey::ApiKey(_) => {
             unreachable!("none of these was picked")
         }
@@ -396,7 +406,8 @@ fn random_state(rng: &mut Rng, model: &Model, batch: &mut Batch) {
         | RowKey::Record(_)
         | RowKey::Ends(_)
         | RowKey::Presence(_)
-        | RowKey::Mail(..) => false,
+        | RowKey::Mail(..)
+        | RowKey::Ledger(..) => false,
     }) {
         return;
     }

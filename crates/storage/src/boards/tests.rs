@@ -354,7 +354,7 @@ fn a_build_that_fails_is_told_to_all_who_wait_and_leaves_nothing() {
         for asked in &asked {
             match (fault, told(asked).unwrap_err()) {
                 (Fault::Damaged, PlatformError::Corrupt { row }) => {
-                    assert_eq!(row, RowKey::Ordered(entry("b", "damaged")));
+                    assert_eq!(*row, RowKey::Ordered(entry("b", "damaged")));
                 }
                 (
                     Fault::Fails | Fault::Dropped | Fault::Empty,
@@ -413,7 +413,7 @@ fn a_row_that_is_damaged_or_out_of_reach_is_not_a_missing_one() {
     let of = |found| Ok(ReadReply { rows: vec![found], now });
     let revision = Revision { counter: 1, tag: 1 };
     let other = Row { key: key.clone(), revision, stamped_at: now, body: RowBody::Review };
-    let damaged = PlatformError::Corrupt { row: key.clone() };
+    let damaged = PlatformError::Corrupt { row: Box::new(key.clone()) };
     let broken = ReadError::Unavailable { reason: "by hand".into() };
     for (read, wanted) in [
         (of(Found::Corrupt(key)), damaged.clone()),

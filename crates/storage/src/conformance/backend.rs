@@ -8,6 +8,7 @@ mod basics;
 mod cases;
 mod concurrent;
 mod faults;
+mod ledger;
 mod model;
 mod records;
 mod sequences;
@@ -28,6 +29,10 @@ pub use faults::{
     a_failed_read_is_an_error_and_not_absence, a_full_store_can_be_read_and_later_written,
     a_late_batch_is_refused_by_a_newer_writer, a_late_batch_is_written_when_nobody_came_in_between,
     an_error_before_means_that_nothing_was_written,
+};
+pub use ledger::{
+    a_large_payload_comes_back_byte_for_byte, a_run_of_operations_starts_behind_any_name,
+    an_id_is_queued_once, operations_are_listed_for_their_record_only,
 };
 pub use records::{
     a_grant_leaves_the_entry_as_it_is, a_record_is_written_only_at_its_revision,

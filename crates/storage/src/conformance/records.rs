@@ -8,6 +8,7 @@ mod calls;
 mod ends;
 mod faults;
 mod grants;
+mod operations;
 mod saves;
 mod servers;
 
@@ -31,6 +32,23 @@ pub use grants::{
     a_record_that_was_never_held_is_absent_in_all_its_parts,
     nothing_is_granted_in_a_deleted_data_store, one_of_many_competing_grants_wins,
     one_of_two_competing_grants_wins,
+};
+pub use operations::{
+    a_damaged_ledger_lets_nothing_look_new, a_dead_letter_is_queued_again_once,
+    a_deletion_leaves_the_ledger_of_the_record,
+    a_failed_read_of_operations_is_an_error_and_not_absence, a_grant_brings_what_waits,
+    a_late_queueing_is_refused_by_a_grant, a_queueing_tells_the_holder_and_needs_no_second_letter,
+    a_queueing_without_an_answer_is_recognised_by_its_id,
+    a_restore_takes_receipts_back_that_came_after, a_settlement_that_the_store_forgot_is_stored,
+    a_settling_without_an_answer_happens_once, a_try_in_vain_is_stored_with_the_save,
+    a_verdict_waits_for_the_holder_and_tells_it, do1_an_id_is_queued_once,
+    do2_what_was_pruned_is_never_queued_again, do3_a_save_stores_what_it_applied_with_its_receipt,
+    ids_from_the_future_are_refused, operations_outlive_a_reopening,
+    operations_wait_in_the_order_of_their_queueing,
+    the_limits_of_a_ledger_are_those_of_the_request, the_oldest_dead_letters_leave,
+    the_oldest_receipts_give_way_to_ids_and_those_leave, what_ended_or_is_unknown_cannot_be_judged,
+    what_is_permanent_never_leaves_and_counts_nowhere,
+    whoever_holds_a_record_needs_no_mail_of_its_own,
 };
 pub use saves::{
     a_release_with_a_save_is_one_write, a_release_without_a_save_writes_no_value,

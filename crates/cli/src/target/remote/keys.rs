@@ -3,7 +3,7 @@
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use steadfast_core::key::KeyScope;
-use steadfast_core::{ApiKeyId, ErrorKind, Timestamp};
+use steadfast_core::{ApiKeyId, ErrorKind};
 use steadfast_open_cloud::time;
 
 use super::Remote;
@@ -58,7 +58,7 @@ impl Remote {
     pub(in crate::target) async fn create_key(&self, key: NewKey) -> Result<CreatedKey> {
         // The server decides by its own clock when a key is dead.
         let expires_at = match key.expires_in {
-            Some(duration) => Some(self.now().await?.saturating_add(duration)),
+            Some(duration) => Some(self.status().await?.time.saturating_add(duration)),
             None => None,
         };
         let universes: Vec<_> = key.universes.iter().map(ToString::to_string).collect();
@@ -90,18 +90,6 @@ impl Remote {
     pub(in crate::target) async fn revoke_key(&self, id: ApiKeyId) -> Result<()> {
         let request = self.client.delete(self.keys_url(&[&id.to_string()]));
         self.send(request, Access::Write).await.map(drop)
-    }
-
-    async fn now(&self) -> Result<Timestamp> {
-        #[derive(Deserialize)]
-        struct Status {
-            time: String,
-        }
-        let url = self.url(&["steadfast", "v1", "admin", "status"]);
-        let response = self.send(self.client.get(url), Access::Read).await?;
-        let text = self.text(response, Access::Read).await?;
-        let status: Status = serde_json::from_str(&text).map_err(not_understood)?;
-        parse_time(&status.time)
     }
 
     fn keys_url(&self, rest: &[&str]) -> Url {

@@ -331,3 +331,23 @@ fn a_document_shows_nothing_of_its_values_when_it_is_logged() {
     let document: Box<dyn Document> = Box::new(tree);
     assert!(document.as_any().is::<Tree>());
 }
+
+#[test]
+fn a_tree_is_edited_by_path_as_in_a_transaction() {
+    let mut document = tree(r#"{"coins":5,"pets":["cat"]}"#);
+    let before = document.snapshot_value();
+    let changes = document.edit_value(&mut |draft| {
+        draft.add("coins", 2)?;
+        draft.remove(["pets"])?;
+        Ok(())
+    });
+    assert_eq!(shown(&changes.unwrap()), ["coins", "pets"]);
+    assert_eq!(document.encode().as_str(), r#"{"coins":7}"#);
+    let refused = document.edit_value(&mut |draft| {
+        draft.add("coins", 2)?;
+        Ok(draft.add("name", 1).and_then(|_| draft.remove("gems")).map(drop)?)
+    });
+    assert!(matches!(refused, Err(EditError::Path(_))));
+    assert_eq!(document.snapshot_value(), value(r#"{"coins":7}"#));
+    assert_eq!(before, value(r#"{"coins":5,"pets":["cat"]}"#), "a snapshot remains as it is");
+}

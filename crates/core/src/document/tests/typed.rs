@@ -266,6 +266,54 @@ fn a_typed_document_shows_nothing_of_its_values_when_it_is_logged() {
     assert!(document.as_any().is::<Typed<Save>>());
 }
 
+#[test]
+fn a_typed_document_is_edited_by_path_and_the_type_has_the_last_word() {
+    let mut save = save();
+    edit(&mut save, |s| s.connection = 9);
+    let mut add = |draft: &mut Draft| {
+        draft.add("coins", 3)?;
+        draft.insert("items", value(r#"{"id":"b","count":2}"#), Insert::END)?;
+        Ok(())
+    };
+    assert_eq!(shown(&save.edit_value(&mut add).unwrap()), ["coins", "items[1]"]);
+    assert_eq!((save.get().coins, save.get().items[1].count), (8, 2));
+    assert_eq!(save.get().connection, 0, "what serde skips begins anew");
+    assert_eq!(shown(&save.difference()), ["coins", "items[1]"]);
+    // Left out because it is empty: nothing is lost.
+    let cleared = save.edit_value(&mut |draft| Ok(draft.set("items", value("[]")).map(drop)?));
+    assert_eq!(shown(&cleared.unwrap()), ["items"]);
+    assert_eq!(save.snapshot_value().get(&at("items")), None);
+}
+
+#[test]
+fn an_edit_by_path_that_the_type_cannot_hold_changes_nothing() {
+    let mut save = save();
+    let stored = save.encode();
+    let wrong = |message: &str| Problem::WrongType { message: message.into() };
+    for (path, put, at, problem) in [
+        ("coins", "-1", "coins", wrong("invalid value: integer `-1`, expected u64")),
+        ("items[0]", "{}", "items[0]", wrong("missing field `id`")),
+        ("gems", "1", "gems", Problem::NotKept),
+        ("items[0]", r#"{"id":"a","count":0,"age":[1]}"#, "items[0].age", Problem::NotKept),
+    ] {
+        let put = value(put);
+        let set =
+            save.edit_value(&mut |draft| Ok(draft.set(super::at(path), put.clone()).map(drop)?));
+        assert_eq!(refused(set), (at.to_owned(), problem), "{path}");
+    }
+    let gone = save.edit_value(&mut |draft| Ok(draft.remove("coins").map(drop)?));
+    assert_eq!(refused(gone), ("(root)".into(), wrong("missing field `coins`")));
+    let cancelled = save.edit_value(&mut |draft| {
+        draft.add("coins", 1)?;
+        Err(Cancel::because("no"))
+    });
+    assert!(matches!(cancelled, Err(EditError::Cancelled(_))));
+    let nothing = save.edit_value(&mut |draft| Ok(draft.set("coins", 5).map(drop)?)).unwrap();
+    assert!(nothing.is_empty());
+    assert!(save.difference().is_empty());
+    assert_eq!(save.encode(), stored);
+}
+
 proptest::proptest! {
     /// What is counted is what is written, whatever it is.
     #[test]

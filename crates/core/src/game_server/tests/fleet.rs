@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::document::Document;
+use crate::document::{
+    Cancel, Changes, Document, DocumentLimits, Draft, EditError, Tree, edit_copy,
+};
 use crate::game_server::{
-    CommandId, EditRefused, Effects, Event, GameServer, Hint, OpenRequest, ServerOptions,
+    Claim, CommandId, EditRefused, Effects, Event, GameServer, Hint, OpenRequest, ServerOptions,
     SessionHandle, Ticket,
 };
 use crate::id::{EntryId, OpeningId, Revision, ServerId};
 use crate::json::JsonText;
+use crate::limits::Limits;
+use crate::operation::OperationSettings;
 use crate::outcome::Outcome;
 use crate::platform::Settings;
 use crate::platform::tests::world::{World, entry_in};
@@ -21,8 +25,12 @@ use crate::record::{
     StoredRecord,
 };
 use crate::row::{Content, Metadata, RowKey};
-use crate::session::{Access, OpenError, SaveError, SessionEvent, SessionSettings, SessionState};
+use crate::schema::Loaded;
+use crate::session::{
+    Access, NoHooks, OpenError, SaveError, SessionEvent, SessionSettings, SessionState,
+};
 use crate::time::{Monotonic, Now, Timestamp};
+use crate::value::Value;
 
 /// One way over the network.
 pub(super) const LATENCY: Duration = Duration::from_millis(20);
@@ -39,6 +47,24 @@ impl Document for Line {
         self.0.size()
     }
     fn rest(&mut self) {}
+    fn edit_value(
+        &mut self,
+        edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
+    ) -> Result<Changes, EditError> {
+        let (value, changes) = edit_copy(&self.snapshot_value(), DocumentLimits::default(), edit)?;
+        self.0 = value.to_json();
+        Ok(changes)
+    }
+    fn put_value(&mut self, value: Value) -> Result<(), EditError> {
+        self.0 = value.to_json();
+        Ok(())
+    }
+    fn draft(&self) -> Draft {
+        Tree::new(self.snapshot_value(), DocumentLimits::default()).unwrap().draft()
+    }
+    fn snapshot_value(&self) -> Value {
+        Value::parse(self.0.as_str(), &Limits::native()).unwrap()
+    }
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -122,7 +148,13 @@ impl Fleet {
         let index = self.servers.len();
         let rng = Rng::stream(7, &format!("server {index}"));
         let address = format!("server-{index}").into();
-        let options = ServerOptions { settings, home, address, rng };
+        let options = ServerOptions {
+            settings,
+            operations: OperationSettings::default(),
+            home,
+            address,
+            rng,
+        };
         let server = GameServer::new(self.now(), options).expect("the settings fit");
         self.servers.push(Some(server));
         index
@@ -284,8 +316,10 @@ impl Fleet {
         OpenRequest {
             entry: entry_in("Players", key),
             defaults: content("0"),
-            parse: Arc::new(|text| Ok(Box::new(Line(text.clone())))),
-            steal: false,
+            parse: Arc::new(|stored| Ok(Loaded::plain(Line(stored.text.clone()), stored))),
+            claim: Claim::Wait,
+            handlers: Arc::default(),
+            hooks: Arc::new(NoHooks),
             spill: None,
         }
     }

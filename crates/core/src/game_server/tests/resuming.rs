@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fleet::{Fate, Fleet, entry};
 use super::seconds;
 use crate::game_server::{
-    Event, GameServer, Hint, HintKind, OpenRequest, ServerEvent, SessionHandle, Ticket,
+    Claim, Event, GameServer, Hint, HintKind, OpenRequest, ServerEvent, SessionHandle, Ticket,
 };
 use crate::id::ServerId;
 use crate::record::{Fence, MailBody, MailKind, RecordCommand};
@@ -176,7 +176,7 @@ fn w5_who_waits_for_what_was_committed_before_the_theft_is_told_where() {
     let ticket = fleet.checkpoint(0, p);
     fleet.run(Duration::from_millis(100));
     let stored = fleet.record("u_1").unwrap().revision;
-    let request = OpenRequest { steal: true, ..Fleet::request("u_1") };
+    let request = OpenRequest { claim: Claim::Steal, ..Fleet::request("u_1") };
     let other = fleet.begin_open(1, request);
     fleet.run(seconds(5));
     assert!(matches!(fleet.opened(1, other), Some(Ok(_))));
@@ -196,7 +196,7 @@ fn w5_a_release_that_came_too_late_was_none_though_all_is_stored() {
         _ => Fate::Arrives,
     });
     let ticket = fleet.release(0, p).unwrap();
-    let request = OpenRequest { steal: true, ..Fleet::request("u_1") };
+    let request = OpenRequest { claim: Claim::Steal, ..Fleet::request("u_1") };
     fleet.begin_open(1, request);
     fleet.run(seconds(9));
     fleet.all_arrive();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fleet::{Fate, Fleet, LATENCY, content, entry};
 use super::seconds;
-use crate::game_server::{GameServer, Hint, HintKind, OpenRequest, Ticket};
+use crate::game_server::{Claim, GameServer, Hint, HintKind, OpenRequest, Ticket};
 use crate::id::{Revision, ServerId};
 use crate::record::{End, How, MailBody, MailKind, RECORD_FORMAT, RecordCommand};
 use crate::row::{RowBody, RowKey};
@@ -111,7 +111,7 @@ fn a_steal_takes_a_living_holders_record_after_the_watch_and_tells_it() {
     fleet.run(seconds(1));
     fleet.edit(0, p, "2").unwrap();
     let (asked_at, holder) = (fleet.seconds(), fleet.server(0).id());
-    let ticket = fleet.begin_open(1, OpenRequest { steal: true, ..Fleet::request("u_1") });
+    let ticket = fleet.begin_open(1, OpenRequest { claim: Claim::Steal, ..Fleet::request("u_1") });
     fleet.run(Duration::from_millis(3_900));
     assert!(!is_open(&fleet, 1, ticket), "it has the time to let go by itself");
     fleet.run(seconds(1));
@@ -174,14 +174,15 @@ fn a_format_that_is_not_known_is_never_opened_nor_taken() {
 
 #[test]
 fn data_that_nobody_can_read_is_refused_and_the_record_stays_free() {
+    let refused = || crate::value::InvalidData::because("line", "not a line").into();
     let parsers: [crate::game_server::Parse; 2] =
-        [Arc::new(|_| Err("not a line".into())), Arc::new(|_| panic!("a mistake in the game"))];
+        [Arc::new(move |_| Err(refused())), Arc::new(|_| panic!("a mistake in the game"))];
     for parse in parsers {
         let mut fleet = Fleet::of(1);
         let ticket = fleet.begin_open(0, OpenRequest { parse, ..Fleet::request("u_1") });
         fleet.run(seconds(1));
         let opened = fleet.opened(0, ticket);
-        assert!(matches!(opened, Some(Err(OpenError::InvalidData { .. }))), "{opened:?}");
+        assert!(matches!(opened, Some(Err(OpenError::Data { .. }))), "{opened:?}");
         assert_eq!(fleet.holder("u_1"), None);
     }
 }
@@ -198,7 +199,15 @@ fn open_with_spill(
     fleet.run(seconds(1));
     let revision = fleet.record("u_1").unwrap().revision;
     let (base, stored_at) = (base(revision), stored_at(revision));
-    let spill = Spill { entry: entry("u_1"), base, stored_at, content: content("2") };
+    let spill = Spill {
+        entry: entry("u_1"),
+        base,
+        stored_at,
+        schema: 0,
+        content: content("2"),
+        settled: vec![],
+        undo_after: None,
+    };
     let request = OpenRequest { spill: Some(spill), ..Fleet::request("u_1") };
     let ticket = fleet.begin_open(0, request);
     fleet.run(seconds(1));

@@ -121,7 +121,7 @@ impl EntryListing {
     /// Takes the next entry, or stops before it: the page is full or has examined enough.
     fn examine(&mut self, found: &FoundHead) -> Result<ControlFlow<()>, PlatformError> {
         let RowKey::Entry(EntryId { scope, key, .. }) = found.key() else {
-            return Err(PlatformError::Corrupt { row: found.key().clone() });
+            return Err(PlatformError::Corrupt { row: Box::new(found.key().clone()) });
         };
         let request = &self.request;
         let (is_deleted, is_purged) = match found {

@@ -112,7 +112,9 @@ impl RevisionListing {
         let row = RowKey::Entry(entry.clone());
         let current = match reply?.heads.into_iter().find(|found| *found.key() == row) {
             Some(FoundHead::Head(head)) => head,
-            Some(FoundHead::Corrupt(row)) => return Err(PlatformError::Corrupt { row }),
+            Some(FoundHead::Corrupt(row)) => {
+                return Err(PlatformError::Corrupt { row: Box::new(row) });
+            }
             None => return Err(self.missing(around)),
         };
         let chronicle = Chronicle::new(around.rule.clone(), current, around.now);
@@ -251,7 +253,7 @@ impl Walk {
     /// Takes the next row of the history.
     fn on_row(&mut self, found: FoundHead) -> Result<ControlFlow<End>, PlatformError> {
         let Some(counter) = counter_of(found.key()) else {
-            return Err(PlatformError::Corrupt { row: found.key().clone() });
+            return Err(PlatformError::Corrupt { row: Box::new(found.key().clone()) });
         };
         if counter >= self.chronicle.current().revision.counter {
             return Ok(ControlFlow::Break(End::History));
@@ -305,7 +307,7 @@ impl Walk {
             }
             Order::Descending => self.request.not_after.is_some_and(|last| last < next.stamped_at),
         };
-        if is_not_wanted { Ok(()) } else { Err(PlatformError::Corrupt { row }) }
+        if is_not_wanted { Ok(()) } else { Err(PlatformError::Corrupt { row: Box::new(row) }) }
     }
 
     /// Lists a revision if it is there and asked for, given the next newer row, or stops before it
@@ -366,7 +368,7 @@ impl Walk {
             }
             Order::Descending => {
                 if let Some(row) = self.damage.take() {
-                    return Err(PlatformError::Corrupt { row });
+                    return Err(PlatformError::Corrupt { row: Box::new(row) });
                 }
             }
         }

@@ -108,10 +108,10 @@ impl StoreListing {
                 Found::Row(row) => row,
                 // The page before it is whole.
                 Found::Corrupt(_) if self.is_full() => return Ok(self.page(true)),
-                Found::Corrupt(row) => return Err(PlatformError::Corrupt { row }),
+                Found::Corrupt(row) => return Err(PlatformError::Corrupt { row: Box::new(row) }),
             };
             let Some(info) = StoreInfo::of_row(&row) else {
-                return Err(PlatformError::Corrupt { row: row.key });
+                return Err(PlatformError::Corrupt { row: Box::new(row.key) });
             };
             self.examined += 1;
             let is_reserved = info.store.name.as_str().starts_with(RESERVED_PREFIX);

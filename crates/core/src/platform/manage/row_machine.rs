@@ -130,6 +130,7 @@ impl<C: RowChange> RowMachine<C> {
         };
         if self.attempts >= ATTEMPTS_MAX {
             let (row, attempts) = (self.change.key(), self.attempts);
+            let row = Box::new(row);
             return Err(PlatformError::RowContended { row, attempts });
         }
         self.attempts += 1;
@@ -229,6 +230,6 @@ fn found_row(found: Option<&Found>) -> Result<Option<&Row>, PlatformError> {
     match found.expect("a reply holds every row that was asked for") {
         Found::Absent => Ok(None),
         Found::Row(row) => Ok(Some(row)),
-        Found::Corrupt(row) => Err(PlatformError::Corrupt { row: row.clone() }),
+        Found::Corrupt(row) => Err(PlatformError::Corrupt { row: Box::new(row.clone()) }),
     }
 }

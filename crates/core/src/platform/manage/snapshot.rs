@@ -47,7 +47,7 @@ impl RowChange for TakeSnapshot {
 }
 
 fn damaged(row: &Row) -> PlatformError {
-    PlatformError::Corrupt { row: row.key.clone() }
+    PlatformError::Corrupt { row: Box::new(row.key.clone()) }
 }
 
 impl Operation for TakeSnapshot {

@@ -46,7 +46,8 @@ impl RowChange for StoreRequest {
     }
 
     fn answer(&self, row: &Row) -> Result<StoreInfo, PlatformError> {
-        StoreInfo::of_row(row).ok_or_else(|| PlatformError::Corrupt { row: row.key.clone() })
+        StoreInfo::of_row(row)
+            .ok_or_else(|| PlatformError::Corrupt { row: Box::new(row.key.clone()) })
     }
 }
 

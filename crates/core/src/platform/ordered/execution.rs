@@ -312,7 +312,7 @@ impl Held {
     fn of(found: &Found) -> Result<Option<Self>, PlatformError> {
         match found {
             Found::Absent => Ok(None),
-            Found::Corrupt(row) => Err(PlatformError::Corrupt { row: row.clone() }),
+            Found::Corrupt(row) => Err(PlatformError::Corrupt { row: Box::new(row.clone()) }),
             Found::Row(row) => match &row.body {
                 RowBody::Ordered(OrderedBody { value }) => {
                     let (revision, written_at) = (row.revision, row.stamped_at);
@@ -327,7 +327,10 @@ impl Held {
                 | RowBody::Record(_)
                 | RowBody::Ends(_)
                 | RowBody::Presence(_)
-                | RowBody::Mail(_) => Err(PlatformError::Corrupt { row: row.key.clone() }),
+                | RowBody::Mail(_)
+                | RowBody::Ledger(_) => {
+                    Err(PlatformError::Corrupt { row: Box::new(row.key.clone()) })
+                }
             },
         }
     }

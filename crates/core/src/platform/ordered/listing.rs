@@ -53,9 +53,9 @@ fn page(reply: &ScanReply) -> Result<OrderedPage, PlatformError> {
 fn item(found: &Found) -> Result<OrderedItem, PlatformError> {
     match found {
         Found::Absent => unreachable!("a scan answers what is there"),
-        Found::Corrupt(row) => Err(PlatformError::Corrupt { row: row.clone() }),
+        Found::Corrupt(row) => Err(PlatformError::Corrupt { row: Box::new(row.clone()) }),
         Found::Row(row) => {
-            value_of(row).ok_or_else(|| PlatformError::Corrupt { row: row.key.clone() })
+            value_of(row).ok_or_else(|| PlatformError::Corrupt { row: Box::new(row.key.clone()) })
         }
     }
 }

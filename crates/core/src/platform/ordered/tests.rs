@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::batch::{Batch, BatchError, CommitOutcome, Committed, Condition, Refusal, Write};
+use crate::code::Code;
 use crate::error::ErrorKind;
 use crate::id::{Scope, StoreId, StoreName, UniverseId};
 use crate::outcome::Outcome;
@@ -226,7 +227,7 @@ fn what_has_a_value_is_read_set_and_not_created() {
     assert_eq!(read.answer(), Ok(state(4, THEIRS, 9)));
     let refused = Led::found(set(1, OrderedWhen::Missing), found.clone()).answer().unwrap_err();
     assert_eq!(refused, PlatformError::OrderedExists { current: state(4, THEIRS, 9) });
-    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Conflict, "EntryExists"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Conflict, Code::EntryExists));
     assert_eq!(refused.to_string(), "the entry `1/Wins/global/u_1` exists");
     Led::found(set(1, OrderedWhen::Exists), found).check_plans();
 }
@@ -340,7 +341,7 @@ fn refusals_and_failed_reads_say_that_nothing_was_written() {
 
 #[test]
 fn damage_is_neither_absence_nor_a_value() {
-    let damaged = PlatformError::Corrupt { row: row_key() };
+    let damaged = PlatformError::Corrupt { row: Box::new(row_key()) };
     let of_another_family = Row {
         key: row_key(),
         revision: revision(1, THEIRS),
@@ -531,7 +532,7 @@ fn a_page_goes_on_behind_its_last_item() {
 
 #[test]
 fn a_damaged_or_unreadable_board_is_no_short_page() {
-    let damaged = Err(PlatformError::Corrupt { row: row_key() });
+    let damaged = Err(PlatformError::Corrupt { row: Box::new(row_key()) });
     for row in [Found::Corrupt(row_key()), stands(1, THEIRS, None)] {
         let answer = listed(Ok(ScanReply { rows: vec![item(5, "b"), row], more: false }));
         assert_eq!(answer, damaged);

@@ -173,7 +173,7 @@ fn nothing_is_counted_on_what_could_not_be_read() {
     led.read_fails();
     assert_eq!(led.error().kind(), ErrorKind::Unavailable);
     let led = Led::planned(increment(1), &Found::Corrupt(entry_key()), &store_row());
-    assert_eq!(led.error(), PlatformError::Corrupt { row: entry_key() });
+    assert_eq!(led.error(), PlatformError::Corrupt { row: Box::new(entry_key()) });
 }
 
 /// An increment by 2 of 10 whose batch went out and was not answered.

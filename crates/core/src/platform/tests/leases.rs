@@ -3,6 +3,7 @@
 use super::support::*;
 use super::world::{World, clock, player};
 use crate::batch::{Batch, Condition, Write};
+use crate::code::Code;
 use crate::error::ErrorKind;
 use crate::id::{OpeningId, ServerId, SessionId, WriteId};
 use crate::platform::{
@@ -108,7 +109,7 @@ fn an_entry_whose_record_is_held_refuses_each_write_and_names_the_holder() {
         }
     }
     let error = leased();
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "ActiveLease"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, Code::ActiveLease));
     let text = "the game server `0000000000000000000000000000000b` holds the record of the entry \
         `1/Players/global/u_1`";
     assert_eq!(error.to_string(), text);
@@ -158,7 +159,7 @@ fn a_record_that_nobody_holds_takes_each_write_as_it_was_read() {
 fn a_record_of_an_unknown_format_is_never_taken_for_free() {
     let unknown = |lease| RecordBody { format: RECORD_FORMAT + 1, ..body(lease) };
     let error = PlatformError::UnknownFormat { entry: entry() };
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "UnknownFormat"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, Code::UnknownFormat));
     assert_eq!(found(set(When::Always), &record(5, &unknown(None))).error(), error);
     // Nor is it written by force: what else it holds is not known.
     for lease in [None, Some(LeaseMode::Presence)] {
@@ -194,7 +195,7 @@ fn a_grant_that_ended_between_read_and_batch_lets_the_write_pass() {
 #[test]
 fn a_damaged_record_refuses_writes_and_says_so() {
     let damaged = Found::Corrupt(record_key());
-    let error = PlatformError::Corrupt { row: record_key() };
+    let error = PlatformError::Corrupt { row: Box::new(record_key()) };
     for request in [set(When::Always), remove(None)] {
         assert_eq!(found(request, &damaged).error(), error);
     }
@@ -392,7 +393,7 @@ fn a_restore_is_refused_while_the_record_is_held_and_can_be_forced() {
         Request::Restore(Restore { entry, revision, matches, permit, write_id: our_write() })
     };
     let refused = world.run(restore(Permit::ALL)).unwrap_err();
-    assert_eq!(refused.code(), "ActiveLease");
+    assert_eq!(refused.code(), Code::ActiveLease);
     let read = world.run(Request::Get(Get { entry: player(), which: Which::Current })).unwrap();
     assert_eq!(read.revision.counter, 2, "nothing was written");
     let restored = world.run(restore(Permit::FORCE)).unwrap();

@@ -20,7 +20,7 @@ fn store_not_found() -> PlatformError {
 }
 
 fn corrupt(row: &crate::row::RowKey) -> PlatformError {
-    PlatformError::Corrupt { row: row.clone() }
+    PlatformError::Corrupt { row: Box::new(row.clone()) }
 }
 
 /// What a read by id answers, given the entry's row and what stands of the revision.

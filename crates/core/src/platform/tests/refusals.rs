@@ -71,10 +71,10 @@ fn a_store_that_somebody_else_created_is_not_created_again() {
 fn a_damaged_row_in_a_refusal_is_damage_and_not_a_new_state() {
     let mut led = Led::planned(set(When::Always), &live(3, 5, 30).row(), &store_row());
     led.refused([&Found::Corrupt(entry_key())]);
-    assert_eq!(led.error(), PlatformError::Corrupt { row: entry_key() });
+    assert_eq!(led.error(), PlatformError::Corrupt { row: Box::new(entry_key()) });
     let mut led = Led::planned(set(When::Always), &Found::Absent, &Found::Absent);
     led.refused([&Found::Absent, &Found::Corrupt(store_key())]);
-    assert_eq!(led.error(), PlatformError::Corrupt { row: store_key() });
+    assert_eq!(led.error(), PlatformError::Corrupt { row: Box::new(store_key()) });
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn only_an_unknown_outcome_is_ambiguous() {
         PlatformError::StoreFull { reason: reason() },
         PlatformError::Contended { entry: entry(), attempts: 1 },
         PlatformError::Busy { entry: entry(), limit: 1 },
-        PlatformError::Corrupt { row: entry_key() },
+        PlatformError::Corrupt { row: Box::new(entry_key()) },
         PlatformError::Rejected(BatchError::Empty),
     ] {
         assert!(!certain.kind().is_ambiguous(), "{certain}");

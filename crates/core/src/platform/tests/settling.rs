@@ -390,7 +390,7 @@ fn a_write_on_a_revision_that_others_wrote_over_is_refused() {
     }
     let (mut led, _) = named_and_overtaken(set(When::Matches(BASE.id())));
     led.read([&Found::Corrupt(history_key(COUNTER))]);
-    assert_eq!(led.error(), PlatformError::Corrupt { row: history_key(COUNTER) });
+    assert_eq!(led.error(), PlatformError::Corrupt { row: Box::new(history_key(COUNTER)) });
     let (mut led, _) = named_and_overtaken(set(When::Matches(BASE.id())));
     led.read_fails();
     assert_eq!(led.error().kind(), ErrorKind::Unavailable);

@@ -119,7 +119,7 @@ fn g_51_an_unknown_outcome_ends_an_update_and_is_not_tried_again() {
 #[test]
 fn a_failed_or_damaged_read_is_never_shown_as_nothing() {
     let unavailable = PlatformError::Unavailable { reason: "by hand".into() };
-    let corrupt = PlatformError::Corrupt { row: entry_key() };
+    let corrupt = PlatformError::Corrupt { row: Box::new(entry_key()) };
     for error in [unavailable, corrupt] {
         let mut update = start(|_| panic!("the callback ran on a failed read"));
         assert_eq!(done(update.on_answer(Err(error.clone()))), Err(error));

@@ -11,8 +11,8 @@ use crate::platform::{
     Request, Restore, RevisionId, Set, Settings, Step, SweepOnce, SweepReport, When, Which,
 };
 use crate::row::{
-    Birth, Found, HeadsReply, Order, ReadReply, Reviewed, Row, RowBody, RowKey, RowRange,
-    ScanReply, StoreBody, UniverseBody,
+    Birth, Found, HeadsReply, Order, ReadError, ReadReply, Reviewed, Row, RowBody, RowKey,
+    RowRange, ScanReply, StoreBody, UniverseBody,
 };
 use crate::time::{TICKS_PER_SECOND, Timestamp};
 
@@ -51,6 +51,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) settings: Settings,
     pub(crate) writes: u64,
+    /// Most writes of a batch.
+    pub(crate) batch_max: usize,
 }
 
 /// A machine between two steps.
@@ -72,6 +74,15 @@ impl<O: Operation> Running<O> {
         }
     }
 
+    /// How many rows it asks for.
+    pub(crate) fn wanted(&self) -> usize {
+        match &self.step {
+            Step::Read(keys) => keys.len(),
+            Step::Scan(_, limit) | Step::Heads(_, limit, _) => *limit,
+            Step::Commit(_) | Step::Done(_) => 0,
+        }
+    }
+
     #[track_caller]
     pub(crate) fn answer(self) -> Result<O::Answer, PlatformError> {
         match self.step {
@@ -82,6 +93,24 @@ impl<O: Operation> Running<O> {
         }
     }
 
+    /// The machine itself, to plant a mistake in it.
+    #[cfg(feature = "planted")]
+    pub(crate) fn machine_mut(&mut self) -> &mut O::Machine {
+        &mut self.machine
+    }
+
+    /// The store is out of reach for what comes next, a read or a scan.
+    pub(crate) fn fail(&mut self) {
+        let error = ReadError::Unavailable { reason: "gone".into() };
+        let input = match &self.step {
+            Step::Read(_) => Input::Read(Err(error)),
+            Step::Scan(..) => Input::Scanned(Err(error)),
+            Step::Heads(..) => Input::Heads(Err(error)),
+            Step::Commit(_) | Step::Done(_) => panic!("it reads nothing"),
+        };
+        self.give(input);
+    }
+
     pub(crate) fn give(&mut self, input: Input) {
         self.step = self.machine.on(input);
     }
@@ -90,7 +119,7 @@ impl<O: Operation> Running<O> {
 impl World {
     pub(crate) fn new(settings: Settings) -> Self {
         let (rows, damaged) = (BTreeMap::new(), BTreeSet::new());
-        Self { rows, damaged, now: clock(0, 0, 0), settings, writes: 0 }
+        Self { rows, damaged, now: clock(0, 0, 0), settings, writes: 0, batch_max: 501 }
     }
 
     pub(crate) fn start<O: Operation>(&self, operation: O) -> Running<O> {
@@ -144,7 +173,7 @@ impl World {
 
     pub(crate) fn commit(&mut self, batch: &Batch) -> CommitOutcome {
         batch.check(&Limits::native()).expect("we plan valid batches");
-        assert!(batch.writes.len() <= 501, "a batch of {} writes", batch.writes.len());
+        assert!(batch.writes.len() <= self.batch_max, "a batch of {} writes", batch.writes.len());
         if !batch.conditions.iter().all(|(key, condition)| condition.holds(&self.found(key))) {
             let rows = batch.conditions.iter().map(|(key, _)| self.found(key)).collect();
             return Outcome::Refused(Refusal::Conditions(rows));
@@ -328,6 +357,9 @@ fn is_in(range: &RowRange, key: &RowKey) -> bool {
             after.is_none_or(|after| *server > after)
         }
         (RowRange::Mail { server, after: None }, RowKey::Mail(to, _)) => server == to,
+        (RowRange::Ledger { entry, run, after }, RowKey::Ledger(of, key)) => {
+            of == entry && run.covers(key) && after.as_ref().is_none_or(|after| key > after)
+        }
         _ => false,
     }
 }

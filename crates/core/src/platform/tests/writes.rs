@@ -218,9 +218,9 @@ fn nothing_is_planned_on_what_could_not_be_read() {
         assert!(matches!(led.error(), PlatformError::Unavailable { .. }));
         let damaged = Found::Corrupt(entry_key());
         let led = Led::planned(request.clone(), &damaged, &store_row());
-        assert_eq!(led.error(), PlatformError::Corrupt { row: entry_key() });
+        assert_eq!(led.error(), PlatformError::Corrupt { row: Box::new(entry_key()) });
         let damaged = Found::Corrupt(store_key());
         let led = Led::planned(request, &Found::Absent, &damaged);
-        assert_eq!(led.error(), PlatformError::Corrupt { row: store_key() });
+        assert_eq!(led.error(), PlatformError::Corrupt { row: Box::new(store_key()) });
     }
 }

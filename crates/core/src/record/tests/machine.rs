@@ -9,7 +9,8 @@ use crate::outcome::Outcome;
 use crate::platform::tests::world::{World, entry_in, later};
 use crate::platform::{Input, Machine, Operation, Settings, Step};
 use crate::record::{
-    End, How, MailKind, RecordCommand, RecordRefusal, RecordReply, RecordRequest, RecordWrite, With,
+    Data, End, How, MailKind, RecordCommand, RecordRefusal, RecordReply, RecordRequest,
+    RecordWrite, With,
 };
 use crate::row::{Found, ReadReply, RowBody, RowKey};
 
@@ -122,6 +123,49 @@ fn the_time_of_a_view_is_that_of_its_last_read() {
     let second = ReadReply { rows: vec![Found::Absent], now };
     match machine.on(Input::Read(Ok(second))) {
         Step::Done(Ok(RecordReply::Read(view))) => assert_eq!(view.now, now),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn w10_a_deletion_leaves_a_tombstone_that_is_never_thinned_and_the_record_stays() {
+    let mut world = World::new(Settings::native());
+    let view = read(&mut world, With::Data);
+    written(&mut world, grant(&view, 7, 70));
+    let view = read(&mut world, With::Data);
+    let write = RecordWrite { data: Data::Delete, ..grant(&view, 8, 80) };
+    let base = written(&mut world, write);
+    let after = read(&mut world, With::Data);
+    let told = after.base().unwrap();
+    assert_eq!((base.record, base.entry.entry), (told.record, told.entry.entry));
+    assert_eq!(base.entry.entry.map(|it| (it.is_live, it.revision.counter)), Some((false, 2)));
+    assert_eq!(after.data.unwrap().content, None);
+    assert!(after.record.unwrap().body.lease.is_some());
+    match &world.rows[&RowKey::Entry(after.entry)].body {
+        RowBody::Entry(body) => assert!(body.is_tombstone() && body.pinned),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_deleted_or_was_never_there_stays_as_it_is() {
+    let mut world = World::new(Settings::native());
+    let view = read(&mut world, With::Data);
+    written(&mut world, RecordWrite { data: Data::Delete, ..grant(&view, 7, 70) });
+    assert!(world.standing(&view.entry).is_empty());
+    let view = read(&mut world, With::Data);
+    let base = written(&mut world, grant(&view, 8, 80));
+    assert!(base.entry.entry.unwrap().is_live);
+    for (session, write) in [(9, 90), (10, 100)] {
+        let view = read(&mut world, With::Data);
+        let delete = RecordWrite { data: Data::Delete, ..grant(&view, session, write) };
+        let base = written(&mut world, delete);
+        assert_eq!(base.entry.row.map(|row| row.counter), Some(2), "deleted once");
+    }
+    // It must still be as the write was planned on.
+    let stale = RecordWrite { data: Data::Delete, ..grant(&view, 11, 110) };
+    match ask(&mut world, RecordCommand::Write(Box::new(stale))) {
+        Ok(RecordReply::Written(Outcome::Refused(RecordRefusal::Moved(_)))) => {}
         other => panic!("{other:?}"),
     }
 }

@@ -1,5 +1,7 @@
 //! Facts about which write a session makes next, what is in it, and what it leaves when it ends.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use super::{ME, Mine, body, content, entry, fence, revision};
@@ -10,7 +12,7 @@ use crate::json::JsonText;
 use crate::planted::Flaws;
 use crate::record::{Data, End, How, LeaseMode, RecordBody, RecordCommand, RecordWrite};
 use crate::session::plan::UNSETTLED_MAX;
-use crate::session::{Circumstances, Session, SessionState, Waiter, WriteKind};
+use crate::session::{Circumstances, NoHooks, Session, SessionState, Waiter, Wiring, WriteKind};
 use crate::time::Monotonic;
 
 const SERVER: ServerId = ServerId(9);
@@ -27,7 +29,7 @@ fn session(state: SessionState) -> Session {
     let base = Mine::new().base;
     let document = Box::new(Line(JsonText::trusted("1")));
     let body = body(fence(3, ME), 7, 70);
-    Session::granted(entry(), ME, state, body, base, document, &content(), Flaws::default())
+    Session::granted(entry(), ME, state, body, base, document, &content(), wiring())
 }
 
 fn active() -> Session {
@@ -52,6 +54,11 @@ fn with_timeout(session: &mut Session, believed_until: Monotonic) {
 }
 
 /// Plans a write under an id.
+fn wiring() -> Wiring {
+    let (handlers, operations, hooks) = (Arc::default(), Arc::default(), Arc::new(NoHooks));
+    Wiring { handlers, operations, hooks, flaws: Flaws::default() }
+}
+
 fn plan(session: &mut Session, kind: WriteKind, write: u128) -> RecordWrite {
     let command = session.plan(kind, || WriteId(write), circumstances());
     let RecordCommand::Write(write) = &*command else { panic!("{command:?}") };

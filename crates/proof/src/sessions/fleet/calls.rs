@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_core::game_server::{OpenRequest, Ticket};
+use steadfast_core::game_server::{Claim, OpenRequest, QueueRequest, Ticket};
+use steadfast_core::{EntryId, OperationId};
 
+use super::super::deeds;
 use super::super::network::Network;
 use super::super::process::{self, Opening, Play, Wait};
 use super::super::sheet::PAD_MAX;
 use super::super::sites::PARSE;
-use super::super::witness::{Ask, Witness as _};
+use super::super::witness::{Ask, Queueing, Witness as _};
 use super::super::{Context, Event};
 use super::{Fleet, Life, index};
 
@@ -30,9 +32,21 @@ impl Fleet {
         let spill = machine.spills.iter().find(|spill| spill.entry == entry).cloned();
         let process = machine.process.as_mut()?;
         let fault = ctx.sim.faults.visit(&PARSE);
-        let parse = fault.map_or(parse, |fault| process::broken_parse(fault.amount() > 0));
+        let fault = fault.map(|fault| fault.amount());
+        let parse = match fault {
+            Some(amount @ (0 | 1)) => process::broken_parse(amount > 0),
+            Some(_) | None => parse,
+        };
         let spilled = spill.clone();
-        let request = OpenRequest { entry: entry.clone(), defaults, parse, steal, spill };
+        let request = OpenRequest {
+            entry: entry.clone(),
+            defaults,
+            parse,
+            claim: if steal { Claim::Steal } else { Claim::Wait },
+            handlers: deeds::handlers(process.number),
+            hooks: deeds::hooks(fault.unwrap_or(0)),
+            spill,
+        };
         let ticket = process.server.open(local, request, &mut process.effects);
         process.openings.push(Opening { ticket, key, player, spilled, fate: None });
         if let Some((_, lanes)) = &mut process.in_outage {
@@ -99,7 +113,13 @@ impl Fleet {
         ctx.sim.world.schedule_in(Duration::from_millis(pause), Event::Edit(at, number));
     }
 
-    fn checkpoint(&mut self, ctx: &mut Context<'_>, network: &mut Network, at: Life, number: u64) {
+    pub(super) fn checkpoint(
+        &mut self,
+        ctx: &mut Context<'_>,
+        network: &mut Network,
+        at: Life,
+        number: u64,
+    ) {
         let Self { machines, ids, .. } = self;
         let Some(machine) = machines.get_mut(at.machine) else { return };
         let local = machine.clock.read(ctx.now);
@@ -138,6 +158,52 @@ impl Fleet {
             let ask = Ask::Release(handle, entry.clone(), marker);
             ctx.bench.asked(ctx.now, process.number, ticket, &ask);
         }
+        self.absorb(ctx, network, at);
+    }
+
+    /// An operation is queued, to any record.
+    pub(in super::super) fn queue(
+        &mut self,
+        ctx: &mut Context<'_>,
+        network: &mut Network,
+        at: Life,
+        request: QueueRequest,
+        queueing: Queueing,
+    ) {
+        let Some(machine) = self.find(at) else { return };
+        let local = machine.clock.read(ctx.now);
+        let Some(process) = machine.process.as_mut() else { return };
+        let ticket = process.server.queue(local, request, &mut process.effects);
+        process.waits.push(Wait { ticket });
+        if let Some((_, lanes)) = &mut process.in_outage {
+            // What was not answered is sent again at once, not only after a pause.
+            *lanes += 2;
+        }
+        ctx.bench.asked(ctx.now, process.number, ticket, &Ask::Queue(queueing));
+        self.absorb(ctx, network, at);
+    }
+
+    /// Somebody wants to know how an operation ends.
+    pub(in super::super) fn await_operation(
+        &mut self,
+        ctx: &mut Context<'_>,
+        network: &mut Network,
+        at: Life,
+        (entry, id): (EntryId, OperationId),
+        patience: Duration,
+    ) {
+        let Some(machine) = self.find(at) else { return };
+        let local = machine.clock.read(ctx.now);
+        let Some(process) = machine.process.as_mut() else { return };
+        let ask = Ask::Await(entry.clone(), id.clone(), patience);
+        let out = &mut process.effects;
+        let ticket = process.server.await_operation(local, (entry, id), patience, out);
+        process.waits.push(Wait { ticket });
+        if let Some((_, lanes)) = &mut process.in_outage {
+            // What was not answered is sent again at once, not only after a pause.
+            *lanes += 2;
+        }
+        ctx.bench.asked(ctx.now, process.number, ticket, &ask);
         self.absorb(ctx, network, at);
     }
 }

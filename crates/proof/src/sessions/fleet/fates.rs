@@ -107,7 +107,10 @@ impl Fleet {
         ctx.bench.outage(ctx.now, true);
         self.outage_since = ctx.now.mono;
         for process in self.machines.iter_mut().filter_map(|machine| machine.process.as_mut()) {
-            let lanes = process.plays.len() + process.openings.len();
+            // A session reads operations beside what it writes, and is told of them by mail; who opens
+            // a record asks for it by mail too.
+            let lanes =
+                process.plays.len() * 3 + process.openings.len() * 2 + process.waits.len() * 2;
             process.in_outage = Some((process.sent, index(lanes)));
         }
     }

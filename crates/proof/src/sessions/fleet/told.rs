@@ -6,6 +6,7 @@ use steadfast_core::game_server::{Event as Told, ServerEvent, SessionHandle, Tic
 use steadfast_core::session::{LossReason, SessionEvent, SessionState, Spill, SpillFate};
 use steadfast_core::{EntryId, Rng};
 
+use super::super::deeds;
 use super::super::marks::Mark;
 use super::super::process::{Play, Process};
 use super::super::witness::{Marker, Witness as _};
@@ -31,9 +32,11 @@ impl Ears<'_> {
         let number = self.process.number;
         ctx.marks.told(event);
         let marker = match event {
-            Told::Opened { session, .. } => self.process.marker(*session),
+            Told::Opened { session, .. } => self.process.began(*session),
             Told::OpenFailed { .. }
             | Told::Settled { .. }
+            | Told::Queued { .. }
+            | Told::Operation { .. }
             | Told::Session { .. }
             | Told::Server(_)
             | Told::Closed { .. } => None,
@@ -46,7 +49,9 @@ impl Ears<'_> {
                     self.news.push(News::NotOpened { player: opening.player });
                 }
             }
-            Told::Settled { ticket, .. } => drop(self.process.take_wait(*ticket)),
+            Told::Settled { ticket, .. }
+            | Told::Queued { ticket, .. }
+            | Told::Operation { ticket, .. } => drop(self.process.take_wait(*ticket)),
             Told::Session { session, event, .. } => self.session(ctx, *session, event),
             // A copy of it was found: it ends.
             Told::Server(ServerEvent::Stopped) => {
@@ -66,7 +71,10 @@ impl Ears<'_> {
     fn opened(&mut self, ctx: &mut Context<'_>, ticket: Ticket, handle: SessionHandle) {
         let opening = self.process.take_opening(ticket);
         let opening = opening.expect("what is opened was asked for");
-        let marker = self.process.marker(handle).expect("a session that was opened can be read");
+        let began =
+            self.process.sheet(handle, |sheet| (sheet.began, sheet.applied.numbers.clone()));
+        let (marker, numbers) = began.expect("a session that was opened can be read");
+        ctx.bench.showed(ctx.now, self.process.number, handle, &numbers);
         let entry = self.ids.get(opening.key).expect("players have records");
         let is_dirty = self
             .process
@@ -103,6 +111,7 @@ impl Ears<'_> {
             marker,
             is_leaving: false,
             keeps_spill,
+            went_back: false,
         });
         self.news.push(News::Opened { player, at: self.at, play: number });
         ctx.sim.trace.event(ctx.now, "opened").number("play", number).number("count", marker.count);
@@ -120,7 +129,25 @@ impl Ears<'_> {
                     play.is_leaving = true;
                 }
             }
+            SessionEvent::OperationRun { settlement, .. } => {
+                let entry = self.process.play_of(handle).and_then(|play| {
+                    play.marker = deeds::after(play.marker, settlement)?;
+                    Some((self.ids.get(play.key)?, play.marker))
+                });
+                if let Some((entry, marker)) = entry {
+                    let number = self.process.number;
+                    ctx.bench.edited(ctx.now, number, handle, entry, marker);
+                }
+            }
+            SessionEvent::WentBack => {
+                if let Some(play) = self.process.play_of(handle) {
+                    play.went_back = true;
+                }
+            }
             SessionEvent::Saved { .. } => {
+                if let Some(play) = self.process.play_of(handle) {
+                    play.went_back = false;
+                }
                 if let Some(play) = self.process.play_of(handle).filter(|play| play.keeps_spill) {
                     play.keeps_spill = false;
                     let entry = self.ids.get(play.key);
@@ -147,8 +174,10 @@ impl Ears<'_> {
                 | SessionState::LeaseLost,
             )
             | SessionEvent::SaveFailed(_)
-            | SessionEvent::WentBack
+            | SessionEvent::OperationEnded(_)
+            | SessionEvent::OperationRetried { .. }
             | SessionEvent::HandOffRequested { .. }
+            | SessionEvent::SchemaAhead { .. }
             | SessionEvent::SpillStale => {}
         }
     }

@@ -2,6 +2,7 @@
 
 use steadfast_core::Revision;
 
+use super::operations::Operations;
 use super::{Lineage, Verdict};
 use crate::sessions::witness::Marker;
 
@@ -25,6 +26,7 @@ pub(super) struct Key {
     pub(super) terms: Terms,
     /// The last write of its record and of its entry: what a report of a loss is about.
     pub(super) latest: (Option<Revision>, Option<Revision>),
+    pub(super) operations: Operations,
 }
 
 /// What whoever opens a record must see.

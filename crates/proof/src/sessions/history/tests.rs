@@ -5,10 +5,11 @@ use std::sync::Arc;
 use steadfast_core::row::{Birth, EntryBody, Metadata};
 use steadfast_core::session::Spill;
 use steadfast_core::{
-    Content, EntryKey, JsonText, Scope, StoreId, StoreName, Timestamp, UniverseId, WriteId,
+    Content, EntryKey, JsonText, Now, Scope, StoreId, StoreName, Timestamp, UniverseId, WriteId,
 };
 
 use super::*;
+use crate::sessions::witness::Witness as _;
 
 fn entry() -> EntryId {
     let name = StoreName::trusted("players");
@@ -64,7 +65,8 @@ impl Story {
     fn ask_open(&mut self, process: usize) -> Ticket {
         let key = self.history.key(&entry());
         let terms = self.history.at(key).terms;
-        self.ask(process, Asked::Open { key, terms })
+        let applied = self.history.at(key).operations.applied();
+        self.ask(process, Asked::Open { key, terms, applied })
     }
 
     fn opened(&mut self, process: usize, ticket: Ticket, marker: Marker) -> SessionId {
@@ -102,7 +104,15 @@ impl Story {
 
     fn lost(&mut self, process: usize, session: SessionId, reason: LossReason, spilled: bool) {
         let content = content(line(1, 1));
-        let spill = Spill { entry: entry(), base: None, stored_at: vec![], content };
+        let spill = Spill {
+            entry: entry(),
+            base: None,
+            stored_at: vec![],
+            schema: 0,
+            content,
+            settled: vec![],
+            undo_after: None,
+        };
         let event = SessionEvent::Lost { reason, spill: spilled.then_some(spill) };
         self.history.note(|it| it.on_session(process, session, &event));
     }

@@ -9,6 +9,7 @@ use steadfast_core::{
     EntryId, Monotonic, OpeningId, Revision, ServerId, SessionId, Timestamp, WriteId,
 };
 
+use super::ledgers::Ledger;
 use super::skew::Skew;
 use crate::sessions::history::Lineage;
 use crate::sessions::witness::Marker;
@@ -69,6 +70,7 @@ pub(super) struct Key {
     pub(super) spills: Vec<Spilled>,
     /// Every fence that there ever was, with the write that moved it there.
     pub(super) fences: BTreeMap<Fence, WriteId>,
+    pub(super) ledger: Ledger,
 }
 
 /// How a session lost its lease.
@@ -88,6 +90,7 @@ pub(super) enum Gone {
 
 /// A session.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Held {
     pub(super) id: SessionId,
     pub(super) key: usize,
@@ -107,6 +110,12 @@ pub(super) struct Held {
     pub(super) is_over: bool,
     /// Whether the store lost writes of its record since its grant.
     pub(super) is_rewound: bool,
+    /// Whether it was asked to delete its entry.
+    pub(super) is_deleting: bool,
+    /// Whether it said last that it is suspended.
+    pub(super) is_suspended: bool,
+    /// Since when it says that it is active.
+    pub(super) active_since: Option<Monotonic>,
 }
 
 /// A game server, by its id.
@@ -181,6 +190,7 @@ impl Key {
             lineage: Lineage::default(),
             spills: Vec::new(),
             fences: BTreeMap::new(),
+            ledger: Ledger::default(),
         }
     }
 

@@ -63,7 +63,8 @@ impl<'a> Parts<'a> {
             | RowKey::ApiKey(_)
             | RowKey::Universe(_)
             | RowKey::Ordered(_)
-            | RowKey::Review(..) => {}
+            | RowKey::Review(..)
+            | RowKey::Ledger(..) => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast_core::record::{Fence, PresenceBody, PresenceState};
+use steadfast_core::record::{MailBody, MailKind, PresenceBody, PresenceState};
 use steadfast_core::{EntryId, Monotonic, Revision, ServerId};
 
 use super::{Checked, Letter, PresenceRow, Server, SessionOracle, Stroke};
@@ -144,11 +144,13 @@ impl SessionOracle {
         server: ServerId,
         entry: &EntryId,
         revision: Revision,
-        fence: Fence,
+        body: MailBody,
     ) {
         let key = self.key(entry);
         self.mail.insert((server, key), Letter { revision, put_at: now });
-        if let Some(session) = self.session_of.get(&fence.session).copied() {
+        if body.kind != MailKind::Operation
+            && let Some(session) = self.session_of.get(&body.fence.session).copied()
+        {
             self.held_mut(session).is_asked_to_go = true;
         }
     }

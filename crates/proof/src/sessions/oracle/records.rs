@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::record::{End, How, Lease, LeaseMode, PresenceState, RecordBody, push_end};
+use steadfast_core::row::Birth;
 use steadfast_core::{Batch, Condition, Monotonic, Revision, RowKey};
 
 use super::parts::Parts;
@@ -58,6 +59,10 @@ impl SessionOracle {
                 | RowKey::Ordered(_)
                 | RowKey::Review(..)
                 | RowKey::Ends(_) => continue,
+                RowKey::Ledger(entry, name) => {
+                    let key = self.key_of.get(entry).map(|key| self.at(*key));
+                    ("DO5", key.and_then(|key| key.ledger.revision(name)))
+                }
             };
             let holds = match condition {
                 Condition::Absent => found.is_none(),
@@ -206,7 +211,11 @@ impl SessionOracle {
                 old.fence, holder.process
             ));
         }
-        if new.lease != Some(lease) {
+        // A grant begins with its own write, which the saves after it date.
+        let since = Birth::At(lease.since.time(before.stamped_at));
+        let is_dated = |new: Lease| new.since == since || holder.is_rewound;
+        let is_kept = |new: Lease| Lease { since: lease.since, ..new } == lease && is_dated(new);
+        if !new.lease.is_some_and(is_kept) {
             return Err(format!("L3: the lease became {:?} under one fence", new.lease));
         }
         let follows =
@@ -348,6 +357,9 @@ impl SessionOracle {
             is_asked_to_go: false,
             is_over: false,
             is_rewound: false,
+            is_deleting: false,
+            is_suspended: false,
+            active_since: None,
         });
         self.session_of.insert(lease.session, self.sessions.len() - 1);
         Ok(())

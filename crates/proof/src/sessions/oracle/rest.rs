@@ -52,7 +52,7 @@ impl SessionOracle {
     ) {
         let every = self.settings.resend_every.max(Duration::from_millis(1));
         let turns = u64::try_from(lasted.as_nanos() / every.as_nanos()).unwrap_or(u64::MAX);
-        let most = turns.saturating_add(2).saturating_mul(lanes.saturating_add(3));
+        let most = turns.saturating_add(3).saturating_mul(lanes.saturating_add(3));
         self.note(|_| {
             if sent <= most {
                 return Ok(());
@@ -68,8 +68,8 @@ impl SessionOracle {
         self.check_rows(rows)?;
         for ((process, ticket), pending) in &self.pending {
             let age = now.saturating_since(pending.asked_at);
-            if age > self.patience(pending.purpose) {
-                let purpose = pending.purpose;
+            if age > self.patience(&pending.purpose) {
+                let purpose = &pending.purpose;
                 return Err(format!(
                     "Z1, W4: {ticket:?} of process {process} has no answer for \
                     {age:?}, {purpose:?}"
@@ -83,8 +83,10 @@ impl SessionOracle {
                 return Err(format!("Z1: mail to {server} about {entry} is {age:?} old"));
             }
         }
-        for key in &self.keys {
+        for (index, key) in self.keys.iter().enumerate() {
             self.check_free(key, living)?;
+            self.check_promises(index)?;
+            key.ledger.check_rows(&key.entry, rows)?;
         }
         Ok(())
     }
@@ -135,6 +137,8 @@ impl SessionOracle {
         self.has_lost = true;
         for key in 0..self.keys.len() {
             self.rewind_key(key, rows);
+            let entry = self.at(key).entry.clone();
+            self.at_mut(key).ledger.rewind(now, &entry, rows);
         }
         for (id, server) in &mut self.servers {
             let Found::Row(row) = rows.get(&RowKey::Presence(*id)) else {

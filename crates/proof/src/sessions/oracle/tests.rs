@@ -4,6 +4,7 @@ mod support;
 
 mod clocks;
 mod leases;
+mod operations;
 mod rest;
 mod tickets;
 mod values;

@@ -4,25 +4,29 @@ use std::time::Duration;
 
 use steadfast_core::game_server::{ServerEvent, Ticket};
 use steadfast_core::record::{LeaseMode, PresenceState};
-use steadfast_core::session::{LossReason, OpenError, SaveError, SessionEvent, Spill};
-use steadfast_core::{EntryId, Monotonic, Revision, SessionId};
+use steadfast_core::session::{
+    LossReason, OpenError, SaveError, SessionEvent, SessionState, Spill,
+};
+use steadfast_core::{EntryId, Monotonic, OperationId, Revision, SessionId};
 
 use super::{Checked, Gone, Held, Logged, SessionOracle, Spilled};
-use crate::sessions::witness::Marker;
+use crate::sessions::witness::{Marker, Queueing};
 
 /// How much later than its deadline a call may be answered once no fault happens any more.
 const LATE: Duration = Duration::from_secs(3);
 
 /// What a ticket is for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Purpose {
     Open { key: usize },
     Save { session: usize, marker: Marker, is_release: bool },
+    Queue(Box<Queueing>),
+    Await { key: usize, id: OperationId, patience: Duration },
     Close,
 }
 
 /// A call without an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pending {
     pub(super) asked_at: Monotonic,
     pub(super) purpose: Purpose,
@@ -59,6 +63,52 @@ impl SessionOracle {
         self.ask(now, (process, ticket), Purpose::Close);
     }
 
+    pub(super) fn on_asked_queue(
+        &mut self,
+        now: Monotonic,
+        call: (usize, Ticket),
+        queueing: &Queueing,
+    ) {
+        self.ask(now, call, Purpose::Queue(Box::new(queueing.clone())));
+    }
+
+    pub(super) fn on_asked_await(
+        &mut self,
+        now: Monotonic,
+        call: (usize, Ticket),
+        (entry, id): (&EntryId, &OperationId),
+        patience: Duration,
+    ) {
+        let key = self.key(entry);
+        self.ask(now, call, Purpose::Await { key, id: id.clone(), patience });
+    }
+
+    /// What was queued with a call that is answered.
+    pub(super) fn on_answered_queue(
+        &mut self,
+        now: Monotonic,
+        call: (usize, Ticket),
+    ) -> Checked<Queueing> {
+        let purpose = self.answer(now, call)?.purpose;
+        if let Purpose::Queue(queueing) = purpose {
+            return Ok(*queueing);
+        }
+        Err(format!("W4: {purpose:?} was answered as a queueing"))
+    }
+
+    /// What was asked with a call that is answered.
+    pub(super) fn on_answered_await(
+        &mut self,
+        now: Monotonic,
+        call: (usize, Ticket),
+    ) -> Checked<(usize, OperationId)> {
+        let purpose = self.answer(now, call)?.purpose;
+        if let Purpose::Await { key, id, .. } = purpose {
+            return Ok((key, id));
+        }
+        Err(format!("W4: {purpose:?} was answered by how an operation stands"))
+    }
+
     fn ask(&mut self, asked_at: Monotonic, call: (usize, Ticket), purpose: Purpose) {
         self.pending.insert(call, Pending { asked_at, purpose });
     }
@@ -71,18 +121,21 @@ impl SessionOracle {
         };
         let took = now.saturating_since(pending.asked_at);
         let is_whole = self.healed_at.is_some_and(|healed| healed <= pending.asked_at);
-        if is_whole && took > self.patience(pending.purpose) {
+        if is_whole && took > self.patience(&pending.purpose) {
             return Err(format!("Z1: {:?} took {took:?}", pending.purpose));
         }
         Ok(pending)
     }
 
     /// How long a call may take where nothing fails.
-    pub(super) fn patience(&self, purpose: Purpose) -> Duration {
+    pub(super) fn patience(&self, purpose: &Purpose) -> Duration {
         let settings = &self.settings;
         let bound = match purpose {
             Purpose::Open { .. } => settings.open_timeout,
             Purpose::Save { is_release: false, .. } => settings.checkpoint_timeout,
+            // The last call is answered at its deadline.
+            Purpose::Queue(_) => settings.checkpoint_timeout + settings.call_deadline,
+            Purpose::Await { patience, .. } => *patience + settings.call_deadline,
             Purpose::Save { is_release: true, .. } | Purpose::Close => settings.close_timeout,
         };
         bound + bound / 20 + LATE
@@ -126,7 +179,8 @@ impl SessionOracle {
             },
         };
         let span = self.at_mut(held.key).lineage.begin(marker, parent);
-        self.session(call.0, session)?.span = Some(span);
+        let held = self.session(call.0, session)?;
+        (held.span, held.active_since) = (Some(span), Some(now));
         Ok(())
     }
 
@@ -196,7 +250,7 @@ impl SessionOracle {
                 }
                 Ok(())
             }
-            Err(SaveError::Stopped { reason }) if !self.has_lost => {
+            Err(SaveError::Stopped { reason }) if !self.has_lost && !reason.contains("hook") => {
                 Err(format!("L10: {reason}: {what}"))
             }
             Err(_) => Ok(()),
@@ -208,7 +262,7 @@ impl SessionOracle {
         let (Some(span), true) = (held.span, logged.session == Some(session)) else { return false };
         match logged.marker {
             // Of a record whose default nobody stored yet.
-            None => marker.count == 0,
+            None => marker.count == 0 || held.is_deleting && logged.is_release,
             Some(stored) => {
                 let lineage = &self.at(held.key).lineage;
                 lineage.holds(span, stored) && stored.count >= marker.count
@@ -218,6 +272,7 @@ impl SessionOracle {
 
     pub(super) fn on_session(
         &mut self,
+        now: Monotonic,
         process: usize,
         session: SessionId,
         event: &SessionEvent,
@@ -238,11 +293,27 @@ impl SessionOracle {
                 self.check_loss(&held, reason)?;
                 self.check_spill(&held, reason, spill.as_ref())
             }
-            SessionEvent::State(_)
-            | SessionEvent::Saved { .. }
+            SessionEvent::State(told) => {
+                let held = self.session(process, session)?;
+                held.is_suspended = *told == SessionState::Suspended;
+                held.active_since = (*told == SessionState::Active).then_some(now);
+                Ok(())
+            }
+            SessionEvent::OperationRun { settlement, .. } => {
+                self.on_operation_event(process, session, settlement.id(), None)
+            }
+            SessionEvent::OperationEnded(settlement) => {
+                let ended = Some(settlement.status);
+                self.on_operation_event(process, session, settlement.id(), ended)
+            }
+            SessionEvent::OperationRetried { operation, .. } => {
+                self.on_operation_event(process, session, operation, None)
+            }
+            SessionEvent::Saved { .. }
             | SessionEvent::SaveFailed(_)
             | SessionEvent::WentBack
             | SessionEvent::HandOffRequested { .. }
+            | SessionEvent::SchemaAhead { .. }
             | SessionEvent::SpillStale => Ok(()),
         }
     }
@@ -287,6 +358,7 @@ impl SessionOracle {
             | LossReason::Edited
             | LossReason::Forgotten
             | LossReason::Deleted
+            | LossReason::HookPanicked
             | LossReason::Closed => Ok(()),
         }
     }

@@ -102,6 +102,9 @@ impl SessionOracle {
     /// W2, W10: what a session stores is what it held, and grew from what was stored.
     fn check_derived(&self, key: usize, session: usize, put: Put) -> Checked<Option<usize>> {
         let (state, held) = (self.at(key), self.held(session));
+        if put.marker.is_none() && held.is_deleting {
+            return Ok(None);
+        }
         let marker = put.marker.ok_or("W10: a session deleted the entry")?;
         let before = state.value;
         let was_there = held.granted.map(|value| value.revision);
@@ -137,7 +140,8 @@ impl SessionOracle {
         let latest = state.lineage.last(span);
         let stored = state.value.filter(|value| value.is_live).and_then(|value| value.marker);
         let is_default = stored.is_none() && latest.is_some_and(|latest| latest.count == 0);
-        if stored != latest && !is_default {
+        let is_deleted = stored.is_none() && held.is_deleting;
+        if stored != latest && !is_default && !is_deleted {
             return Err(format!(
                 "W3: session {} let go of {stored:?}, it held {latest:?}",
                 held.id

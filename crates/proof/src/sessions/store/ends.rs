@@ -86,6 +86,7 @@ impl Store {
         ctx.marks.meet_if(Mark::LostRenewals, is_behind && !is_standby);
         ctx.marks.meet_if(Mark::LostCommits, is_behind && is_standby);
         self.rows = rows;
+        self.past.go_back(&self.rows);
         ctx.sim.trace.event(ctx.now, "the store goes back").flag("behind", is_behind);
         ctx.bench.rewound(ctx.now, &self.rows);
         // Copies of what is lost are still on their way, or lie in a queue of the old machine.

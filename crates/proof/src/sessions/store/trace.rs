@@ -1,7 +1,8 @@
 //! Batches as the trace shows them.
 
+use steadfast_core::operation::{LedgerBody, LedgerKey, OperationStatus};
 use steadfast_core::record::PresenceState;
-use steadfast_core::{Batch, RowBody, RowKey, Write};
+use steadfast_core::{Batch, RowBody, RowKey, Timestamp, Write};
 use steadfast_sim::EventLine;
 
 use super::super::witness::{Author, Marker};
@@ -23,7 +24,11 @@ pub(super) fn describe(line: &mut EventLine<'_>, author: Author, batch: &Batch) 
 
 fn describe_write(line: &mut EventLine<'_>, write: &Write) {
     let Write::Put { key, revision, body } = write else {
-        line.flag("deletes", true);
+        if let RowKey::Ledger(_, LedgerKey::Receipt(id)) = write.key() {
+            line.text("forgets", id.as_str());
+        } else {
+            line.flag("deletes", true);
+        }
         return;
     };
     match (key, body) {
@@ -43,6 +48,14 @@ fn describe_write(line: &mut EventLine<'_>, write: &Write) {
         }
         (RowKey::Mail(_, entry), _) => {
             line.text("mail", entry.key.as_str());
+        }
+        (RowKey::Ledger(_, LedgerKey::Receipt(id)), RowBody::Ledger(LedgerBody::Receipt(body))) => {
+            line.text("receipt", id.as_str());
+            line.text("status", body.status().map_or("waits", OperationStatus::name));
+        }
+        (RowKey::Ledger(_, LedgerKey::Head), RowBody::Ledger(LedgerBody::Head(head))) => {
+            line.number("full", u64::from(head.full_count));
+            line.signed("horizon", head.horizon.map_or(0, Timestamp::ticks));
         }
         (_, _) => {}
     }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use steadfast::core::platform::{Get, Permit, Request, Set, When, Which};
 use steadfast::core::session::OpenError;
-use steadfast::core::{Content, ErrorKind, JsonText, Metadata, Value};
+use steadfast::core::{Code, Content, ErrorKind, JsonText, Metadata, Value};
 use steadfast::{Access, Cancel, EditError, SaveError, SessionOpenError, SessionState, StoreError};
 
 use super::world::{Save, World};
@@ -67,11 +67,11 @@ fn a_failed_edit_changes_nothing() {
         Err::<(), _>(Cancel::because("too expensive"))
     });
     let error = cancelled.unwrap_err();
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "TransactionCancelled"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, Code::TransactionCancelled));
     let error = p.edit(|save| Ok(save.share = f64::NAN)).unwrap_err();
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "InvalidData"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Code::InvalidData));
     let huge = p.edit(|save| Ok(save.items = vec!["x".repeat(3_800_000)]));
-    assert_eq!(huge.unwrap_err().code(), "DataTooLarge");
+    assert_eq!(huge.unwrap_err().code(), Code::DataTooLarge);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         p.edit(|save| -> Result<(), Cancel> {
             save.coins = 0;
@@ -119,7 +119,7 @@ fn after_a_release_nothing_is_edited_or_saved() {
     assert_eq!(p.state(), SessionState::Releasing);
     let refused = p.edit(|save| Ok(save.coins = 6)).unwrap_err();
     assert!(matches!(refused, EditError::Access(Access::Closed)));
-    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Fenced, "SessionClosed"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Fenced, Code::SessionClosed));
     world.run(&[&db], release).unwrap();
     assert_eq!((p.state(), p.id(), p.revision()), (SessionState::Released, None, None));
     assert_eq!(p.snapshot(), Err(Access::Closed));
@@ -145,7 +145,7 @@ fn a_value_session_edits_by_path_and_shares_the_record_with_a_typed_one() {
     .unwrap();
     let before = p.snapshot().unwrap();
     let error = p.edit(|draft| Ok(draft.try_debit("coins", 6)?)).unwrap_err();
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "InsufficientFunds"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, Code::InsufficientFunds));
     p.edit(|draft| Ok(draft.try_debit("coins", 2)?)).unwrap();
     assert_eq!(before.to_json().as_str(), r#"{"coins":5,"items":["sword"]}"#, "a copy stays");
     world.run(&[&db], p.release()).unwrap();
@@ -190,7 +190,7 @@ fn data_of_another_shape_is_refused_and_left_as_it_is() {
     let set = Set { entry: entry.clone(), content: content.into(), when, permit, write_id };
     let written = world.run(&[&db], db.execute(Request::Set(set))).unwrap();
     let refused = world.run(&[&db], world.players(&db).open("7")).unwrap_err();
-    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "InvalidData"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, Code::InvalidData));
     assert!(refused.to_string().contains("coins"), "{refused}");
     let get = Request::Get(Get { entry, which: Which::Current });
     assert_eq!(world.run(&[&db], db.execute(get)).unwrap(), written);
@@ -204,10 +204,10 @@ fn wrong_names_and_a_second_opening_are_refused_by_their_names() {
     let world = World::new();
     let db = world.server("game-1");
     let refused = world.run(&[&db], db.store::<Save>("__steadfast_x")).unwrap_err();
-    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "ReservedName"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, Code::ReservedName));
     let players = world.players(&db);
     let refused = world.run(&[&db], players.open("")).unwrap_err();
-    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "InvalidName"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, Code::InvalidName));
     assert!(players.clone().scope("").is_err());
     let _p = world.run(&[&db], players.open("7")).unwrap();
     let refused = world.run(&[&db], players.open("7")).unwrap_err();
@@ -224,7 +224,7 @@ fn a_closed_store_takes_no_sessions() {
     assert_eq!(world.run(&[&db], db.close_sessions()), []);
     assert_eq!(p.state(), SessionState::Released);
     let refused = world.run(&[&db], players.open("7")).unwrap_err();
-    assert_eq!(refused.code(), "StoreClosed");
+    assert_eq!(refused.code(), Code::StoreClosed);
     let refused = world.run(&[&db], db.store::<Save>("PlayerData")).unwrap_err();
     assert!(matches!(refused, StoreError::Closed));
     // Data stores go on, and closing again is no trouble.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use steadfast::core::ErrorKind;
 use steadfast::core::session::OpenError;
+use steadfast::core::{Code, ErrorKind};
 use steadfast::{LossReason, SessionEvent, SessionOpenError, SessionSettings, SessionState};
 
 use super::world::World;
@@ -37,7 +37,7 @@ fn a_record_that_is_not_let_go_is_refused_with_its_holder() {
     let refused = world.run(&[&a, &b], world.players(&b).open("7")).unwrap_err();
     let waited = world.seconds() - began;
     assert!((20.0..20.5).contains(&waited), "{waited}");
-    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Exhausted, "LockTimeout"));
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Exhausted, Code::LockTimeout));
     let SessionOpenError::Refused(OpenError::LockTimeout { address, .. }) = &refused else {
         panic!("{refused:?}")
     };
@@ -147,5 +147,5 @@ fn a_server_that_stopped_living_loses_its_record_after_its_presence_timeout() {
     world.until(&[&a, &b], || (p.state() == SessionState::LeaseLost).then_some(()));
     assert_eq!(a.spills().len(), 1);
     world.run(&[&a, &b], q.release()).unwrap();
-    assert_eq!(p.get(|save| save.coins).unwrap_err().code(), "SessionClosed");
+    assert_eq!(p.get(|save| save.coins).unwrap_err().code(), Code::SessionClosed);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use steadfast::core::Code;
 use steadfast::core::game_server::ServerEvent;
 use steadfast::{SaveError, SessionEvent, SessionSettings, SessionState};
 
@@ -102,6 +103,6 @@ fn a_suspended_session_refuses_edits_if_it_is_told_to() {
     world.backend.turn(true);
     world.until(&[&a], || (p.state() == SessionState::Suspended).then_some(()));
     let refused = p.edit(|save| Ok(save.coins = 5)).unwrap_err();
-    assert_eq!(refused.code(), "SessionSuspended");
+    assert_eq!(refused.code(), Code::SessionSuspended);
     assert_eq!(p.get(|save| save.coins), Ok(0));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use steadfast::core::game_server::ServerEvent;
 use steadfast::core::row::{ReadResult, ScanResult};
-use steadfast::core::{Batch, CommitOutcome, RowKey, RowRange, Timestamp};
+use steadfast::core::{Batch, Code, CommitOutcome, RowKey, RowRange, Timestamp};
 use steadfast::storage::{Backend, Capabilities, Done, MemoryBackend};
 use steadfast::{Access, Options, Ownership, SaveError, SessionSettings, SessionState, Steadfast};
 
@@ -152,6 +152,8 @@ async fn a_panic_of_the_thread_ends_its_sessions_and_nobody_waits_for_ever() {
     let store = players(&db).await;
     let (p, events) = (store.open("7").await.unwrap(), db.server_events().unwrap());
     p.edit(|save| Ok(save.coins = 5)).unwrap();
+    let minute = Duration::from_mins(1);
+    let (_held, waiting) = (p.lock("trade", minute).await.unwrap(), p.lock("trade", minute));
     backend.panics.store(true, Ordering::Relaxed);
     assert_eq!(p.checkpoint().await, Err(SaveError::Closed));
     let mut last = None;
@@ -161,7 +163,37 @@ async fn a_panic_of_the_thread_ends_its_sessions_and_nobody_waits_for_ever() {
     assert_eq!(last, Some(ServerEvent::Stopped));
     assert_eq!((p.snapshot(), p.state()), (Err(Access::Closed), SessionState::LeaseLost));
     assert_eq!(p.next_event().await, None);
-    assert_eq!(store.open("8").await.unwrap_err().code(), "StoreClosed");
+    assert_eq!(waiting.await.unwrap_err().code(), Code::SessionClosed);
+    assert_eq!(store.open("8").await.unwrap_err().code(), Code::StoreClosed);
     assert_eq!(db.close_sessions().await, []);
     db.close().unwrap();
+}
+
+#[tokio::test]
+async fn an_edit_waits_for_a_hook_that_is_slow_and_goes_on_after_it() {
+    let db = Steadfast::in_memory(Options::default()).unwrap();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (end, may_end) = std::sync::mpsc::channel();
+    let may_end = std::sync::Mutex::new(may_end);
+    let store = players(&db).await.before_save(move |save| {
+        begun.send(()).unwrap();
+        may_end.lock().unwrap().recv().unwrap();
+        save.items.push("saved".into());
+        Ok(())
+    });
+    let (p, q) = (store.open("7").await.unwrap(), store.open("8").await.unwrap());
+    p.edit(|save| Ok(save.coins = 5)).unwrap();
+    thread::scope(|scope| {
+        // Asking for the save may be what runs the hook.
+        scope.spawn(|| drop(p.save().unwrap()));
+        has_begun.recv().unwrap();
+        let edit = scope.spawn(|| q.edit(|save| Ok(save.coins = 1)).unwrap());
+        end.send(()).unwrap();
+        edit.join().unwrap();
+    });
+    assert_eq!(p.checkpoint().await.map(drop), Ok(()));
+    assert_eq!(p.get(|save| save.items.len()), Ok(1));
+    assert!(p.is_active() && q.is_active());
+    end.send(()).unwrap();
+    db.close_sessions().await;
 }

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use steadfast::core::row::{ReadResult, ScanResult};
 use steadfast::core::{
     Batch, CommitOutcome, Monotonic, Outcome, ReadError, Refusal, RowKey, RowRange, Timestamp,
 };
-use steadfast::storage::{Backend, Capabilities, Done, MemoryBackend};
+use steadfast::storage::{Backend, Capabilities, Done, MemoryBackend, wait};
 use steadfast::{Drive, Options, Ownership, SessionSettings, Steadfast, Store};
 
 /// How far time moves between two turns.
@@ -33,9 +33,11 @@ pub(crate) struct Save {
 
 /// The rows, and whether they can be reached.
 pub(crate) struct Switched {
-    rows: MemoryBackend,
+    rows: Arc<dyn Backend>,
     is_down: AtomicBool,
     commits: AtomicU64,
+    /// Batches that are still taken before it is switched off; never if less than nothing.
+    left: AtomicI64,
 }
 
 impl Switched {
@@ -46,6 +48,11 @@ impl Switched {
     /// How many batches came.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Switches it off once it took so many batches more.
+    pub(crate) fn turn_off_after(&self, batches: i64) {
+        self.left.store(batches, Ordering::Relaxed);
     }
 
     fn error(&self) -> Option<ReadError> {
@@ -67,23 +74,33 @@ impl Backend for Switched {
     fn read(&self, rows: Vec<RowKey>, done: Done<ReadResult>) {
         match self.error() {
             Some(error) => done.complete(Err(error)),
-            None => self.rows.read(rows, done),
+            None => answer(|done| self.rows.read(rows, done), done),
         }
     }
     fn scan(&self, range: RowRange, limit: usize, done: Done<ScanResult>) {
         match self.error() {
             Some(error) => done.complete(Err(error)),
-            None => self.rows.scan(range, limit, done),
+            None => answer(|done| self.rows.scan(range, limit, done), done),
         }
     }
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>) {
         self.commits.fetch_add(1, Ordering::Relaxed);
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            self.turn(true);
+        }
         match self.error() {
             Some(ReadError::Unavailable { reason }) => {
                 done.complete(Outcome::Refused(Refusal::Unavailable { reason }));
             }
-            None => self.rows.commit(batch, done),
+            None => answer(|done| self.rows.commit(batch, done), done),
         }
+    }
+}
+
+/// Answers within the call, so that no time passes meanwhile.
+fn answer<T: Send + 'static>(request: impl FnOnce(Done<T>), done: Done<T>) {
+    if let Some(answered) = wait(request) {
+        done.complete(answered);
     }
 }
 
@@ -91,14 +108,36 @@ impl Backend for Switched {
 pub(crate) struct World {
     nanos: Arc<AtomicU64>,
     pub(crate) backend: Arc<Switched>,
+    /// Kept for as long as the rows in it.
+    _directory: Option<tempfile::TempDir>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
         let nanos = Arc::new(AtomicU64::new(1));
-        let rows = MemoryBackend::new(wall(&nanos));
+        let rows = Arc::new(MemoryBackend::new(wall(&nanos)));
+        Self::of(nanos, rows, None)
+    }
+
+    /// The same over a directory.
+    pub(crate) fn on_disk() -> Self {
+        let nanos = Arc::new(AtomicU64::new(1));
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Box::new(wall(&nanos));
+        let options = steadfast_storage_redb::Options { clock, ..Default::default() };
+        let rows = steadfast_storage_redb::RedbBackend::open(directory.path(), options).unwrap();
+        Self::of(nanos, Arc::new(rows), Some(directory))
+    }
+
+    fn of(
+        nanos: Arc<AtomicU64>,
+        rows: Arc<dyn Backend>,
+        directory: Option<tempfile::TempDir>,
+    ) -> Self {
         let (is_down, commits) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { nanos, backend: Arc::new(Switched { rows, is_down, commits }) }
+        let left = AtomicI64::new(-1);
+        let backend = Arc::new(Switched { rows, is_down, commits, left });
+        Self { nanos, backend, _directory: directory }
     }
 
     /// The settings of a game server in this world, which shares the store with others.

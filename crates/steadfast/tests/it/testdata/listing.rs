@@ -100,9 +100,11 @@ fn line(lines: &mut String, row: &Row) {
             body.value.map_or("removed".into(), |value| format!("value {value}"))
         }
         RowBody::Review => "due".to_owned(),
-        RowBody::Record(_) | RowBody::Ends(_) | RowBody::Presence(_) | RowBody::Mail(_) => {
-            format!("{:?}", row.body)
-        }
+        RowBody::Record(_)
+        | RowBody::Ends(_)
+        | RowBody::Presence(_)
+        | RowBody::Mail(_)
+        | RowBody::Ledger(_) => format!("{:?}", row.body),
         // Its debug text leaves out what an attacker would like.
         RowBody::ApiKey(key) => {
             let birth = key.birth.time(row.stamped_at).ticks();

@@ -3,10 +3,11 @@
 use std::sync::{Arc, mpsc};
 
 use steadfast_core::batch::BatchError;
+use steadfast_core::operation::{LedgerKey, LedgerRun};
 use steadfast_core::row::{Reviewed, Span, StoreBody};
 use steadfast_core::{
-    ApiKeyId, Batch, BoardId, Condition, Found, Limits, Order, Outcome, Refusal, Revision, RowBody,
-    RowKey, RowRange, ServerId, Timestamp, UniverseId, UtcHour, Write,
+    ApiKeyId, Batch, BoardId, Condition, Found, Limits, OperationId, Order, Outcome, Refusal,
+    Revision, RowBody, RowKey, RowRange, ServerId, Timestamp, UniverseId, UtcHour, Write,
 };
 
 use super::cases::value;
@@ -41,6 +42,8 @@ pub fn a_new_backend_is_empty_and_has_a_clock<H: BackendHarness>() {
         RowKey::Ends(id.clone()),
         RowKey::Presence(ServerId(1)),
         RowKey::Mail(ServerId(1), id.clone()),
+        RowKey::Ledger(id.clone(), LedgerKey::Queue),
+        RowKey::Ledger(id.clone(), LedgerKey::Receipt(OperationId::trusted("gift"))),
     ];
     assert_eq!(read(&backend, &keys), vec![Found::Absent; keys.len()]);
     let (store, board, universe) = (id.store.clone(), BoardId::of(&id), UniverseId(1));
@@ -50,7 +53,8 @@ pub fn a_new_backend_is_empty_and_has_a_clock<H: BackendHarness>() {
         RowRange::AllStores { after: None },
         RowRange::Entries { store: store.clone(), span: Span::all(), after: None },
         RowRange::Revisions { entry: id.clone(), order: Order::Descending, beyond: None },
-        RowRange::Revisions { entry: id, order, beyond: None },
+        RowRange::Revisions { entry: id.clone(), order, beyond: None },
+        RowRange::Ledger { entry: id, run: LedgerRun::All, after: None },
         RowRange::ApiKeys { after: None },
         RowRange::Board { board, order, min, max, beyond: None },
         RowRange::Ordered { store: store.clone(), after: None },
@@ -89,13 +93,16 @@ pub fn a_batch_is_checked_before_it_is_written<H: BackendHarness>() {
     let conditions = vec![(key.clone(), Condition::Absent), (key.clone(), Condition::Absent)];
     for (batch, error) in [
         (Batch { writes: vec![], ..good.clone() }, BatchError::Empty),
-        (Batch { conditions, ..good.clone() }, BatchError::Twice { key: key.clone() }),
-        (Batch { writes: twice(first), ..good.clone() }, BatchError::Twice { key: key.clone() }),
+        (Batch { conditions, ..good.clone() }, BatchError::Twice { key: Box::new(key.clone()) }),
+        (
+            Batch { writes: twice(first), ..good.clone() },
+            BatchError::Twice { key: Box::new(key.clone()) },
+        ),
         (
             Batch { writes: twice(Write::Delete { key: key.clone() }), ..good.clone() },
-            BatchError::Twice { key: key.clone() },
+            BatchError::Twice { key: Box::new(key.clone()) },
         ),
-        (wrong, BatchError::WrongFamily { key: key.clone() }),
+        (wrong, BatchError::WrongFamily { key: Box::new(key.clone()) }),
     ] {
         // Not even without conditions, which do not hold here.
         let mut blind = batch.clone();

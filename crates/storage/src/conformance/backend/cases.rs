@@ -5,6 +5,7 @@
 //! must hold needs to know the stored revision.
 
 mod bodies;
+mod ledger;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,10 +15,12 @@ use steadfast_core::key::{ApiKey, KeyScope, Only};
 use steadfast_core::platform::History;
 use steadfast_core::row::{Birth, EntryBody, OrderedBody, Reviewed, StoreBody, UniverseBody};
 use steadfast_core::{
-    ApiKeyId, Batch, Condition, Content, EntryId, EntryKey, Found, JsonText, Metadata, Revision,
-    RowBody, RowKey, Scope, ServerId, StoreId, StoreName, Timestamp, UniverseId, UserId, UtcHour,
-    Write,
+    ApiKeyId, Batch, Condition, Content, EntryId, EntryKey, Found, Revision, RowBody, RowKey,
+    Scope, ServerId, StoreId, StoreName, Timestamp, UniverseId, UtcHour, Write,
 };
+
+pub(super) use bodies::value;
+pub(super) use ledger::{ledger_keys, ledger_runs, run_of};
 
 /// One step of a case.
 #[derive(Clone, Debug)]
@@ -136,6 +139,7 @@ fn key_pick() -> impl Strategy<Value = KeyPick> {
     let family = prop_oneof![
         1 => Just(0_u8), 6 => Just(1), 3 => Just(2), 1 => Just(3), 1 => Just(4), 5 => Just(5),
         1 => Just(6), 1 => Just(7), 3 => Just(8), 1 => Just(9), 1 => Just(10), 2 => Just(11),
+        4 => Just(12),
     ];
     (family, low(STORES.len()), low(SCOPES.len()), low(NAMES.len()), low(COUNTERS.len())).prop_map(
         |(family, store, scope, name, counter)| KeyPick { family, store, scope, name, counter },
@@ -167,7 +171,7 @@ fn want() -> impl Strategy<Value = Want> {
     prop_oneof![
         12 => Just(Want::What),
         1 => Just(Want::Absent),
-        3 => Just(Want::OtherTag),
+        6 => Just(Want::OtherTag),
         3 => Just(Want::OtherCounter),
         1 => Just(Want::Anything),
     ]
@@ -238,7 +242,8 @@ impl KeyPick {
             8 => RowKey::Record(entry),
             9 => RowKey::Ends(entry),
             10 => RowKey::Presence(ServerId(self.id())),
-            _ => RowKey::Mail(ServerId(self.id()), entry),
+            11 => RowKey::Mail(ServerId(self.id()), entry),
+            _ => RowKey::Ledger(entry, ledger::key(self.counter, self.name)),
         }
     }
 
@@ -396,7 +401,8 @@ impl WritePick {
             | RowKey::Record(_)
             | RowKey::Ends(_)
             | RowKey::Presence(_)
-            | RowKey::Mail(..) => pick(&COUNTERS, self.counter),
+            | RowKey::Mail(..)
+            | RowKey::Ledger(..) => pick(&COUNTERS, self.counter),
         };
         let revision = Revision { counter, tag: self.tag };
         let content = match (self.what, &*last) {
@@ -424,6 +430,10 @@ impl WritePick {
             RowKey::Ends(_) => vec![put(key, bodies::ends(self.tag))],
             RowKey::Presence(_) => vec![put(key, bodies::presence(self.tag))],
             RowKey::Mail(..) => vec![put(key, bodies::mail(self.tag))],
+            RowKey::Ledger(_, ref name) => {
+                let body = ledger::body(name, self.tag, birth, content.as_deref());
+                vec![put(key, RowBody::Ledger(body))]
+            }
             RowKey::Revision(..) => {
                 *last = content;
                 vec![put(key, RowBody::Revision(body))]
@@ -468,27 +478,4 @@ impl WritePick {
             revoked: self.tag.is_multiple_of(5),
         }
     }
-}
-
-/// A value of about that many bytes, half of them hard to compress, with user ids and metadata.
-pub(super) fn value(size: usize, seed: u64) -> Arc<Content> {
-    let mut text = String::from("\"");
-    let mut random = steadfast_core::Rng::seeded(seed);
-    let hard = size / 2;
-    while text.len() < hard {
-        text.push_str(&random.next_u64().to_string());
-    }
-    let fill = size.saturating_sub(text.len() + 1);
-    text.extend(std::iter::repeat_n('\u{7e}', fill));
-    text.push('"');
-    let user_ids = match seed % 3 {
-        0 => vec![],
-        1 => vec![UserId::Number(seed)],
-        _ => vec![UserId::Text("steam:\u{ff}".into()), UserId::Number(0), UserId::Number(0)],
-    };
-    let metadata = match seed % 2 {
-        0 => Metadata::empty(),
-        _ => Metadata::trusted(format!("{{\"a\":{seed},\"b\":\"\u{10ffff}\"}}")),
-    };
-    Arc::new(Content { value: JsonText::trusted(text), user_ids, metadata })
 }

@@ -1,6 +1,8 @@
 //! Rows as a plain list, searched from its start: slow, short, and written apart from
 //! [`Rows`](crate::memory::Rows), so that the two do not share a mistake.
 
+mod ledger;
+
 use std::cmp::Ordering;
 
 use steadfast_core::batch::BatchError;
@@ -139,7 +141,8 @@ fn value_of(body: &RowBody) -> Option<i64> {
         | RowBody::Record(_)
         | RowBody::Ends(_)
         | RowBody::Presence(_)
-        | RowBody::Mail(_) => None,
+        | RowBody::Mail(_)
+        | RowBody::Ledger(_) => None,
     }
 }
 
@@ -159,13 +162,13 @@ fn defect(batch: &Batch) -> Option<BatchError> {
     for names in [conditions, writes] {
         for (place, key) in names.iter().enumerate() {
             if names.iter().take(place).any(|earlier| earlier == key) {
-                return Some(BatchError::Twice { key: (*key).clone() });
+                return Some(BatchError::Twice { key: Box::new((*key).clone()) });
             }
         }
     }
     batch.writes.iter().find_map(|write| match write {
         Write::Put { key, body, .. } if family_of(key) != family_of_body(body) => {
-            Some(BatchError::WrongFamily { key: key.clone() })
+            Some(BatchError::WrongFamily { key: Box::new(key.clone()) })
         }
         Write::Put { .. } | Write::Delete { .. } => None,
     })
@@ -184,6 +187,7 @@ fn family_of(key: &RowKey) -> u8 {
         RowKey::Ends(_) => 8,
         RowKey::Presence(_) => 9,
         RowKey::Mail(..) => 10,
+        RowKey::Ledger(_, key) => 11 + ledger::family_of(key),
     }
 }
 
@@ -200,6 +204,7 @@ fn family_of_body(body: &RowBody) -> u8 {
         RowBody::Ends(_) => 8,
         RowBody::Presence(_) => 9,
         RowBody::Mail(_) => 10,
+        RowBody::Ledger(body) => 11 + ledger::family_of_body(body),
     }
 }
 
@@ -263,6 +268,11 @@ fn is_in(range: &RowRange, row: &Row) -> bool {
             let starts = after.is_none_or(|after| compare(key, &after) == Ordering::Greater);
             to.0 == server.0 && starts
         }
+        (RowRange::Ledger { entry, run, after }, RowKey::Ledger(of, key)) => {
+            let starts =
+                after.as_ref().is_none_or(|after| ledger::compare(key, after) == Ordering::Greater);
+            of == entry && ledger::is_in(*run, key) && starts
+        }
         _ => false,
     }
 }
@@ -288,6 +298,9 @@ fn compare(a: &RowKey, b: &RowKey) -> Ordering {
         | (RowKey::Ordered(a), RowKey::Ordered(b))
         | (RowKey::Record(a), RowKey::Record(b)) => entry(a).cmp(&entry(b)),
         (RowKey::Presence(a), RowKey::Presence(b)) => a.0.cmp(&b.0),
+        (RowKey::Ledger(a, x), RowKey::Ledger(b, y)) => {
+            entry(a).cmp(&entry(b)).then_with(|| ledger::compare(x, y))
+        }
         (RowKey::Mail(x, a), RowKey::Mail(y, b)) => (x.0, entry(a)).cmp(&(y.0, entry(b))),
         (RowKey::Revision(a, x), RowKey::Revision(b, y)) => (entry(a), x).cmp(&(entry(b), y)),
         (RowKey::ApiKey(a), RowKey::ApiKey(b)) => a.0.cmp(&b.0),
@@ -332,6 +345,7 @@ pub(super) fn settled(found: Found) -> Found {
             }
             RowBody::Record(body)
         }
+        RowBody::Ledger(body) => RowBody::Ledger(ledger::settled(body, settle)),
         body @ (RowBody::Universe(_)
         | RowBody::Ordered(_)
         | RowBody::Review

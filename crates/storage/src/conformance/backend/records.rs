@@ -20,7 +20,7 @@ use crate::conformance::samples::{
 };
 
 /// Opens the backend again, if what it holds survives that.
-fn reopened<H: BackendHarness>(harness: &mut H, backend: H::Backend) -> H::Backend {
+pub(super) fn reopened<H: BackendHarness>(harness: &mut H, backend: H::Backend) -> H::Backend {
     if backend.capabilities().durable { harness.reopen(backend) } else { backend }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use steadfast_core::operation::LedgerRun;
 use steadfast_core::row::{Reviewed, Span};
 use steadfast_core::{
     BoardId, EntryId, EntryKey, Found, Order, Outcome, Refusal, RowKey, RowRange, StoreId,
@@ -17,7 +18,7 @@ use crate::conformance::explore::explore;
 use crate::conformance::samples::{ask, commit, heads, read, scan};
 
 /// Cases of one run.
-const CASES: u32 = 48;
+const CASES: u32 = 96;
 
 /// Whatever is committed, read, scanned and reopened: answers, refused rows, stamps and stored rows
 /// are those of a plain list of rows.
@@ -142,6 +143,10 @@ fn range_of(key: RowKey, how: &ScanPick) -> RowRange {
         RowKey::Mail(server, entry) => {
             RowRange::Mail { server, after: how.behind.then_some(entry) }
         }
+        RowKey::Ledger(entry, key) => {
+            let run = if how.one_scope { cases::run_of(&key) } else { LedgerRun::All };
+            RowRange::Ledger { entry, run, after: how.behind.then_some(key) }
+        }
     }
 }
 
@@ -204,6 +209,7 @@ fn audit(backend: &dyn Backend, model: &Model, named: &[RowKey]) {
         ranges.extend(after.map(|after| RowRange::Reviews { through, after }));
     }
     server_ranges(model, &mut ranges);
+    ledger_ranges(model, &mut ranges);
     for range in &ranges {
         let count = model.scan(range, usize::MAX).rows.len();
         for limit in [1, 2, count.max(1), count + 1] {
@@ -262,6 +268,20 @@ fn server_ranges(model: &Model, ranges: &mut Vec<RowRange>) {
     }
 }
 
+/// Runs of the operations of each record that has any: every run, and every start.
+fn ledger_ranges(model: &Model, ranges: &mut Vec<RowRange>) {
+    let mut records: Vec<EntryId> = model.keys().into_iter().filter_map(ledger_of).collect();
+    records.sort();
+    records.dedup();
+    for entry in records {
+        for run in cases::ledger_runs() {
+            let range = |after| RowRange::Ledger { entry: entry.clone(), run, after };
+            ranges.push(range(None));
+            ranges.extend(cases::ledger_keys().map(|key| range(Some(key))));
+        }
+    }
+}
+
 /// Runs of a board: every pair of ends, and every start.
 fn board_ranges(board: &BoardId, ranges: &mut Vec<RowRange>) {
     for order in [Order::Ascending, Order::Descending] {
@@ -289,7 +309,8 @@ fn entry_of(key: RowKey) -> Option<EntryId> {
         | RowKey::Record(_)
         | RowKey::Ends(_)
         | RowKey::Presence(_)
-        | RowKey::Mail(..) => None,
+        | RowKey::Mail(..)
+        | RowKey::Ledger(..) => None,
     }
 }
 
@@ -303,4 +324,8 @@ fn review_of(key: RowKey) -> Option<(UtcHour, Reviewed)> {
 
 fn mail_of(key: RowKey) -> Option<EntryId> {
     if let RowKey::Mail(_, entry) = key { Some(entry) } else { None }
+}
+
+fn ledger_of(key: RowKey) -> Option<EntryId> {
+    if let RowKey::Ledger(entry, _) = key { Some(entry) } else { None }
 }

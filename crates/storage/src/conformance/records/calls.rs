@@ -89,7 +89,17 @@ impl Held {
         let (write_id, save_seq) = (write_id(number), self.body.save_seq + 1);
         let body = RecordBody { save_seq, write_id, ..self.body.clone() };
         let (entry, base) = (entry.clone(), self.base);
-        RecordWrite { entry, base, write_id, body, data, end: None, revoked: None }
+        RecordWrite {
+            entry,
+            base,
+            write_id,
+            body,
+            data,
+            end: None,
+            revoked: None,
+            ledger: None,
+            inbox_max: None,
+        }
     }
 
     /// Release number `number`, with a last value or without.
@@ -139,7 +149,17 @@ pub(super) fn grant(view: &RecordView, number: u64) -> RecordWrite {
         None => Data::Put { content: content_of(number), pinned: false },
     };
     let (entry, base) = (view.entry.clone(), view.base().expect("the data was read"));
-    RecordWrite { entry, base, write_id, body, data, end: None, revoked: None }
+    RecordWrite {
+        entry,
+        base,
+        write_id,
+        body,
+        data,
+        end: None,
+        revoked: None,
+        ledger: None,
+        inbox_max: None,
+    }
 }
 
 #[track_caller]

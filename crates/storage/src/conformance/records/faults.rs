@@ -14,7 +14,7 @@ use crate::conformance::samples::entry;
 use crate::fault::Fault;
 
 /// Nothing if this implementation cannot be made to fail.
-fn faulty<H: RecordsHarness>() -> Option<Scene<H>> {
+pub(super) fn faulty<H: RecordsHarness>() -> Option<Scene<H>> {
     let mut scene = Scene::<H>::new();
     scene.harness.inject(&[], &[]).then_some(scene)
 }
@@ -22,7 +22,12 @@ fn faulty<H: RecordsHarness>() -> Option<Scene<H>> {
 impl<H: RecordsHarness> Scene<H> {
     /// Carries something out while commits and reads fail as told; what is left of the plan is
     /// forgotten.
-    fn with<T>(&mut self, commits: &[Fault], reads: &[bool], act: impl FnOnce(&Self) -> T) -> T {
+    pub(super) fn with<T>(
+        &mut self,
+        commits: &[Fault],
+        reads: &[bool],
+        act: impl FnOnce(&Self) -> T,
+    ) -> T {
         let commits: Vec<_> = commits.iter().copied().map(Some).collect();
         assert!(self.harness.inject(&commits, reads), "it could be made to fail before");
         let result = act(self);
@@ -152,7 +157,7 @@ pub fn a_renewal_without_an_answer_is_recognised_by_its_id<H: RecordsHarness>() 
 /// forgotten ones.
 pub fn damage_is_never_a_free_record<H: RecordsHarness>() {
     let id = Scene::<H>::new().entry;
-    let corrupt = |row: &RowKey| PlatformError::Corrupt { row: row.clone() };
+    let corrupt = |row: &RowKey| PlatformError::Corrupt { row: Box::new(row.clone()) };
     for row in [
         RowKey::Presence(server(1)),
         RowKey::Entry(id.clone()),
@@ -194,5 +199,5 @@ pub fn a_check_names_what_is_damaged<H: RecordsHarness>() {
     let Ok(RecordReply::Checked(rows)) = answer else { panic!("no rows: {answer:?}") };
     let told: Vec<_> =
         rows.into_iter().map(|row| row.map(|record| record.map(|record| record.body))).collect();
-    assert_eq!(told, [Err(PlatformError::Corrupt { row }), Ok(Some(held.body))]);
+    assert_eq!(told, [Err(PlatformError::Corrupt { row: Box::new(row) }), Ok(Some(held.body))]);
 }

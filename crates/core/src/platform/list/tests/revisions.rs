@@ -366,7 +366,7 @@ proptest! {
                 Err(error) => break Some(error),
             }
         };
-        let wanted_error = first_damage.map(|counter| PlatformError::Corrupt { row: row(counter) });
+        let wanted_error = first_damage.map(|counter| PlatformError::Corrupt { row: Box::new(row(counter)) });
         prop_assert_eq!(&error, &wanted_error);
         let whole = if error.is_some() { sound.len() / page_size * page_size } else { sound.len() };
         prop_assert_eq!(&items[..], &sound[..whole], "every full page before the damage");
@@ -379,7 +379,7 @@ fn damage_that_a_window_cannot_hold_does_no_harm() {
     put_run(&mut shelf, 9);
     shelf.damage(row(5));
     let time = |counter| Some(at(second(counter)));
-    let corrupt = Err(PlatformError::Corrupt { row: row(5) });
+    let corrupt = Err(PlatformError::Corrupt { row: Box::new(row(5)) });
     for order in [Order::Ascending, Order::Descending] {
         let below = ListRevisions { not_after: time(3), order, ..newest_first() };
         assert_eq!(listed(&mut shelf, &below).len(), 3);
@@ -403,7 +403,7 @@ fn a_damaged_current_value_leaves_its_history_to_be_listed() {
     // Without the entry's own row nothing is known.
     shelf.damage(RowKey::Entry(entry()));
     let row = RowKey::Entry(entry());
-    assert_eq!(shelf.run(newest_first()), Err(PlatformError::Corrupt { row }));
+    assert_eq!(shelf.run(newest_first()), Err(PlatformError::Corrupt { row: Box::new(row) }));
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn a_damaged_store_is_never_skipped() {
     }
     let row = RowKey::Store(store_id("c"));
     shelf.damage(row.clone());
-    assert_eq!(shelf.run(all()), Err(PlatformError::Corrupt { row }));
+    assert_eq!(shelf.run(all()), Err(PlatformError::Corrupt { row: Box::new(row) }));
     // A full page before it is whole, and whoever knows its name can start behind it.
     let page = shelf.run(ListStores { page_size: 2, ..all() }).unwrap();
     assert_eq!((names(&page.items), page.next), (vec!["a", "b"], Some(StoreName::trusted("b"))));

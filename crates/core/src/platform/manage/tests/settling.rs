@@ -3,6 +3,7 @@
 
 use super::support::*;
 use crate::batch::{BatchError, Condition, Refusal};
+use crate::code::Code;
 use crate::error::ErrorKind;
 use crate::outcome::Outcome;
 use crate::platform::{
@@ -152,7 +153,7 @@ fn a_refusal_says_that_nothing_was_written() {
     }
     let mut led = deleting();
     led.refused(&Found::Corrupt(store_key()));
-    assert_eq!(led.answer(), Err(PlatformError::Corrupt { row: store_key() }));
+    assert_eq!(led.answer(), Err(PlatformError::Corrupt { row: Box::new(store_key()) }));
     let mut led = deleting();
     led.refused(&Found::Absent);
     assert_eq!(led.answer(), Err(PlatformError::StoreNotFound { store: store_id() }));
@@ -179,8 +180,11 @@ fn another_writer_makes_the_change_be_planned_anew_16_times() {
     }
     led.refused(&active(99, 8, NOW + 1));
     let error = led.answer().unwrap_err();
-    assert_eq!(error, PlatformError::RowContended { row: store_key(), attempts: ATTEMPTS_MAX });
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Exhausted, "Contended"));
+    assert_eq!(
+        error,
+        PlatformError::RowContended { row: Box::new(store_key()), attempts: ATTEMPTS_MAX }
+    );
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Exhausted, Code::Contended));
     assert_eq!(error.to_string(), "other writers of data store 1/Players came first 16 times");
     // What needs no batch is answered all the same.
     let mut led = deleting();

@@ -100,7 +100,7 @@ fn a_snapshot_without_an_answer_is_taken_once() {
 #[test]
 fn a_damaged_universe_has_not_been_without_snapshots() {
     let led = start(&Found::Corrupt(universe_key()));
-    assert_eq!(led.answer(), Err(PlatformError::Corrupt { row: universe_key() }));
+    assert_eq!(led.answer(), Err(PlatformError::Corrupt { row: Box::new(universe_key()) }));
 }
 
 #[test]

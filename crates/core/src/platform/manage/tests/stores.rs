@@ -129,7 +129,7 @@ fn a_deleted_store_cannot_be_set_up() {
 fn a_damaged_store_is_not_a_missing_one() {
     for change in CHANGES {
         let led = start(change, &Found::Corrupt(store_key()));
-        assert_eq!(led.answer(), Err(PlatformError::Corrupt { row: store_key() }));
+        assert_eq!(led.answer(), Err(PlatformError::Corrupt { row: Box::new(store_key()) }));
     }
 }
 

@@ -109,7 +109,7 @@ fn after_a_loss_the_story_goes_on_from_what_is_left() {
 
 #[test]
 fn z2_an_outage_is_no_storm() {
-    for (sent, is_storm) in [(242 * 5, false), (242 * 5 + 1, true)] {
+    for (sent, is_storm) in [(243 * 5, false), (243 * 5 + 1, true)] {
         let mut story = Story::new();
         story.oracle.sent_in_outage(0, Duration::from_mins(1), 2, sent);
         if is_storm { story.breaks("Z2") } else { story.holds() }

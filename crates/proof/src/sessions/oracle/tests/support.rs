@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::game_server::Ticket;
+use steadfast_core::operation::OperationSettings;
 use steadfast_core::platform::{Input, Machine, Operation, Settings, Step};
 use steadfast_core::record::{
     Data, End, Fence, How, Lease, LeaseMode, MailBody, MailKind, PresenceBody, PresenceState,
@@ -54,7 +55,7 @@ impl Story {
         let opening = OpeningId(1);
         let mut story = Self {
             rows: Rows::new(),
-            oracle: SessionOracle::new(settings, true),
+            oracle: SessionOracle::new(settings, &OperationSettings::default(), true),
             now: Monotonic::from_nanos(1_000_000_000),
             mode: settings.mode,
             opening,
@@ -113,9 +114,17 @@ impl Story {
                 }
                 Step::Commit(batch) => return Ok(batch),
                 Step::Done(reply) => return Err(Box::new(reply.unwrap())),
-                Step::Scan(..) | Step::Heads(..) => unreachable!("nothing is listed here"),
+                Step::Scan(range, limit) => {
+                    machine.on(Input::Scanned(Ok(self.rows.scan(&range, limit))))
+                }
+                Step::Heads(..) => unreachable!("nothing is listed by its heads"),
             };
         }
+    }
+
+    /// What a command that writes nothing is answered.
+    pub(super) fn answer(&self, command: RecordCommand) -> RecordReply {
+        *self.plan(command).expect_err("it writes nothing")
     }
 
     pub(super) fn batch(&self, command: RecordCommand) -> Batch {
@@ -155,7 +164,7 @@ impl Story {
         let lease = old.as_ref().and_then(|old| old.lease);
         let (lease, fence, save_seq, data) = match kind {
             Kind::Grant(session, server, _) => {
-                let (mode, since) = (self.mode, Birth::ThisWrite);
+                let (mode, since) = (self.mode, Birth::At(Timestamp::EPOCH));
                 let next = fence.map_or(Fence::first(session), |fence| fence.next(session));
                 let is_live = view.data.as_ref().is_some_and(|data| data.content.is_some());
                 let data = if is_live { Data::Same } else { put(Marker { count: 0, mix: 0 }) };
@@ -184,7 +193,17 @@ impl Story {
         });
         let body =
             RecordBody { format: RECORD_FORMAT, schema: 0, lease, fence, save_seq, write_id };
-        RecordWrite { entry: entry(), base, write_id, body, data, end, revoked: None }
+        RecordWrite {
+            entry: entry(),
+            base,
+            write_id,
+            body,
+            data,
+            end,
+            revoked: None,
+            ledger: None,
+            inbox_max: None,
+        }
     }
 
     /// Writes the record as it stands. False if it was refused.
@@ -302,7 +321,8 @@ impl Story {
     }
 
     pub(super) fn told(&mut self, process: usize, session: SessionId, event: &SessionEvent) {
-        self.oracle.note(|it| it.on_session(process, session, event));
+        let now = self.now;
+        self.oracle.note(|it| it.on_session(now, process, session, event));
     }
 
     pub(super) fn lost(
@@ -346,7 +366,17 @@ impl Story {
         let record: &StoredRecord = view.record.as_ref().unwrap();
         let (body, end, revoked) = record.seized(write_id, How::Edited);
         let base: RecordBase = view.base().unwrap();
-        let write = RecordWrite { entry: entry(), base, write_id, body, data, end, revoked };
+        let write = RecordWrite {
+            entry: entry(),
+            base,
+            write_id,
+            body,
+            data,
+            end,
+            revoked,
+            ledger: None,
+            inbox_max: None,
+        };
         let batch = self.batch(RecordCommand::Write(Box::new(write)));
         self.commit(Author::Operator, &batch)
     }

@@ -139,7 +139,15 @@ fn w6_nobody_loses_what_nobody_took() {
         let other = story.live(1);
         let base = Some(stands(&story));
         let content = content(edits(1));
-        let spill = Spill { entry: entry(), base, stored_at: vec![], content };
+        let spill = Spill {
+            entry: entry(),
+            base,
+            stored_at: vec![],
+            schema: 0,
+            content,
+            settled: vec![],
+            undo_after: None,
+        };
         if is_stolen {
             story.open(1, other, How::Stolen);
         }
@@ -178,7 +186,10 @@ fn w8_what_was_not_saved_comes_along_with_where_it_belongs() {
         entry: entry(),
         base: base.or(Some(stands(story))),
         stored_at: vec![],
+        schema: 0,
         content: content(marker),
+        settled: vec![],
+        undo_after: None,
     };
     let (mut story, _, session) = begun();
     let right = spill(&story, edits(1), None);
@@ -209,7 +220,15 @@ fn w5_a_spill_names_revisions_that_hold_it() {
     assert!(story.make(0, Kind::Save(Some(edits(1)))));
     let stored_at = vec![stands(&story)];
     story.edit(0, session, edits(2));
-    let spill = Spill { entry: entry(), base, stored_at, content: content(edits(2)) };
+    let spill = Spill {
+        entry: entry(),
+        base,
+        stored_at,
+        schema: 0,
+        content: content(edits(2)),
+        settled: vec![],
+        undo_after: None,
+    };
     story.lost(0, session, LossReason::Closed, Some(spill));
     story.breaks("W5");
 }

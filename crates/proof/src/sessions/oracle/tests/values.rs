@@ -174,7 +174,15 @@ fn spilled(then: impl Fn(&mut Story, Spill)) {
     let (server, session) = played(&mut story, 0, 1);
     story.edit(0, session, edits(2));
     let base = story.view().record.map(|record| record.revision);
-    let spill = Spill { entry: entry(), base, stored_at: vec![], content: content(edits(2)) };
+    let spill = Spill {
+        entry: entry(),
+        base,
+        stored_at: vec![],
+        schema: 0,
+        content: content(edits(2)),
+        settled: vec![],
+        undo_after: None,
+    };
     story.lost(0, session, LossReason::Closed, Some(spill.clone()));
     story.renew(0, server, PresenceState::Dead);
     story.holds();

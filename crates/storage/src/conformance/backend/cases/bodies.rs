@@ -1,5 +1,6 @@
-//! What rows of records, game servers and mail hold in the cases.
+//! What rows of records, game servers and mail hold in the cases, and values of any size.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::record::{
@@ -7,7 +8,9 @@ use steadfast_core::record::{
     PresenceBody, PresenceState, RECORD_FORMAT, RecordBody,
 };
 use steadfast_core::row::Birth;
-use steadfast_core::{OpeningId, RowBody, ServerId, SessionId, WriteId};
+use steadfast_core::{
+    Content, JsonText, Metadata, OpeningId, RowBody, ServerId, SessionId, UserId, WriteId,
+};
 
 use super::pick;
 
@@ -17,11 +20,11 @@ const TIMEOUTS: [Duration; 4] =
 /// Both ends, one, and as many as are kept.
 const END_COUNTS: [usize; 4] = [1, 0, 2, ENDS_MAX];
 
-fn at<T: Clone>(items: &[T], number: u64) -> T {
+pub(super) fn at<T: Clone>(items: &[T], number: u64) -> T {
     pick(items, usize::try_from(number).unwrap_or(0) % items.len())
 }
 
-fn wide(number: u64) -> u128 {
+pub(super) fn wide(number: u64) -> u128 {
     u128::from(number) << 64 | u128::from(!number)
 }
 
@@ -81,4 +84,27 @@ pub(super) fn presence(tag: u64) -> RowBody {
 pub(super) fn mail(tag: u64) -> RowBody {
     let (waiter, kind) = (ServerId(wide(tag)), at(&MailKind::ALL, tag));
     RowBody::Mail(MailBody { waiter, fence: fence(tag), kind })
+}
+
+/// A value of about that many bytes, half of them hard to compress, with user ids and metadata.
+pub(in crate::conformance::backend) fn value(size: usize, seed: u64) -> Arc<Content> {
+    let mut text = String::from("\"");
+    let mut random = steadfast_core::Rng::seeded(seed);
+    let hard = size / 2;
+    while text.len() < hard {
+        text.push_str(&random.next_u64().to_string());
+    }
+    let fill = size.saturating_sub(text.len() + 1);
+    text.extend(std::iter::repeat_n('\u{7e}', fill));
+    text.push('"');
+    let user_ids = match seed % 3 {
+        0 => vec![],
+        1 => vec![UserId::Number(seed)],
+        _ => vec![UserId::Text("steam:\u{ff}".into()), UserId::Number(0), UserId::Number(0)],
+    };
+    let metadata = match seed % 2 {
+        0 => Metadata::empty(),
+        _ => Metadata::trusted(format!("{{\"a\":{seed},\"b\":\"\u{10ffff}\"}}")),
+    };
+    Arc::new(Content { value: JsonText::trusted(text), user_ids, metadata })
 }
