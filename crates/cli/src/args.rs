@@ -19,7 +19,7 @@ use steadfast_proxy::{HostName, Target as ProxyTarget};
 
 pub(crate) use self::entry::{
     CURRENT, Entry, EntryDiff, EntryGet, EntryIncrement, EntryList, EntryPlace, EntryRemove,
-    EntryRestore, EntryRevisions, EntrySet,
+    EntryRestore, EntryRevisions, EntrySet, Past,
 };
 pub(crate) use self::operators::{
     Changing, DeadLetter, DeadLetterList, Limit, Log, LogList, Mandate, Operation, OperationEnd,

@@ -27,9 +27,28 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// A duration in hours, minutes and seconds, as far as it has them.
+pub(crate) fn shown_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min {seconds} s"),
+        (_, _) => format!("{hours} h {minutes} min {seconds} s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_shown_in_the_units_that_they_reach() {
+        let shown = |millis| shown_duration(Duration::from_millis(millis));
+        assert_eq!([shown(0), shown(59_999)], ["0 s", "59 s"]);
+        assert_eq!([shown(60_000), shown(3_599_000)], ["1 min 0 s", "59 min 59 s"]);
+        assert_eq!([shown(3_600_000), shown(90_061_000)], ["1 h 0 min 0 s", "25 h 1 min 1 s"]);
+    }
 
     #[test]
     fn durations_have_a_number_and_a_unit() {

@@ -13,9 +13,8 @@ mod status;
 use std::hash::{BuildHasher, RandomState};
 
 use steadfast_core::ErrorKind;
-use steadfast_core::operation::{ADD, BUILT_IN_PREFIX, REMOVE, SET};
 use steadfast_open_cloud::time::v2_json;
-use steadfast_server::operator::wire::{self, Change, ChangeRequest, Done};
+use steadfast_server::operator::wire::{self, Change, ChangeRequest};
 
 use crate::args::{
     Changing, DeadLetter, EntryPlace, Log, Mandate, Operation, OperationEnd, OperationQueue,
@@ -26,7 +25,7 @@ use crate::entry::name_of;
 use crate::environment;
 use crate::failure::{Failure, Result};
 use crate::printer::{self, Printer};
-use crate::target::{EntryName, Target};
+use crate::target::Target;
 
 pub(crate) use self::status::run as status;
 
@@ -144,11 +143,6 @@ async fn run_delete(delete: RecordDelete, printer: Printer) -> Result<()> {
 async fn run_queue(queue: OperationQueue, printer: Printer) -> Result<()> {
     let OperationQueue { place, kind, payload, id, issued_at, schema, permanent, mandate } = queue;
     let id = id.unwrap_or_else(new_id);
-    let built_in = [SET, ADD, REMOVE].into_iter();
-    let kind = built_in
-        .clone()
-        .find(|known| known.strip_prefix(BUILT_IN_PREFIX) == Some(&*kind))
-        .map_or(kind, str::to_owned);
     let action = format!("queue the operation `{id}` of kind `{kind}` for `{}`", name_of(&place));
     let issued_at = issued_at.map(v2_json);
     let change = Change::Queue(wire::Queue { id, kind, payload, issued_at, schema, permanent });
@@ -164,13 +158,26 @@ async fn run_requeue(requeue: Requeue, printer: Printer) -> Result<()> {
 }
 
 async fn run_end(
-    OperationEnd { place, id, mandate }: OperationEnd,
+    OperationEnd { place, which, mandate }: OperationEnd,
     verb: &str,
     change: fn(wire::Named) -> Change,
     printer: Printer,
 ) -> Result<()> {
-    let action = format!("{verb} the operation `{id}` of `{}`", name_of(&place));
-    carry_out(&place, &mandate, vec![change(wire::Named { id })], &action, printer).await
+    let name = name_of(&place);
+    let (ids, what) = if let Some(id) = which.id {
+        let what = format!("the operation `{id}`");
+        (vec![id], what)
+    } else {
+        let ids = lists::pending_ids(&place).await?;
+        let what = format!("all {} operations that wait", ids.len());
+        (ids, what)
+    };
+    if ids.is_empty() {
+        printer::note(&format!("no operation waits for `{name}`"));
+        return Ok(());
+    }
+    let changes = ids.into_iter().map(|id| change(wire::Named { id })).collect();
+    carry_out(&place, &mandate, changes, &format!("{verb} {what} of `{name}`"), printer).await
 }
 
 async fn run_lease(lease: RepairLease, printer: Printer) -> Result<()> {
@@ -209,35 +216,40 @@ pub(super) async fn carry_out(
     };
     let consent = mandate.consent;
     if !consent.yes {
-        for change in &changes {
-            let planned = send(place, &name, request(change, true)).await.map_err(cannot)?;
-            if consent.dry_run {
-                shown::print(&planned, printer)?;
-            } else {
-                for line in shown::plan(&planned) {
-                    printer::note(&line);
+        let plan = async |target: &Target| {
+            for change in &changes {
+                let planned = target.change(&name, request(change, true)).await.map_err(cannot)?;
+                if consent.dry_run {
+                    shown::print(&planned, printer)?;
+                } else {
+                    for line in shown::plan(&planned) {
+                        printer::note(&line);
+                    }
                 }
             }
-        }
+            Ok(())
+        };
+        Target::with(&place.target, plan).await?;
         if consent.dry_run {
             return Ok(());
         }
+        // A directory is not held while somebody thinks.
         consent::require(consent, action)?;
     }
     let count = changes.len();
-    for (index, change) in changes.iter().enumerate() {
-        let done = send(place, &name, request(change, false)).await.map_err(|failure| {
-            let failure = cannot(failure);
-            // Each is carried out by itself, and those before were.
-            if index == 0 { failure } else { failure.hint(format!("{index} of {count} were done")) }
-        })?;
-        shown::print(&done, printer)?;
-    }
-    Ok(())
-}
-
-async fn send(place: &EntryPlace, name: &EntryName, request: ChangeRequest) -> Result<Done> {
-    Target::with(&place.target, async |target| target.change(name, request).await).await
+    let work = async |target: &Target| {
+        for (index, change) in changes.iter().enumerate() {
+            let done = target.change(&name, request(change, false)).await.map_err(|failure| {
+                let failure = cannot(failure);
+                // Each is carried out by itself, and those before were.
+                let hint = || format!("{index} of {count} were done");
+                if index == 0 { failure } else { failure.hint(hint()) }
+            })?;
+            shown::print(&done, printer)?;
+        }
+        Ok(())
+    };
+    Target::with(&place.target, work).await
 }
 
 /// Who does it.

@@ -95,7 +95,7 @@ codes! {
         "The opening was given up by its caller before it was answered.",
         "Open the record again if it is still wanted.";
     SaveRefused: Conflict,
-        "A hook of the game refused the save, which is tried again later.",
+        "A hook of the game refused a save, which is tried again later, or a transaction.",
         "Look at the reason that it gave.";
     SessionClosed: Fenced,
         "The session is over, or its release is under way.",
@@ -133,6 +133,9 @@ codes! {
     TransactionCancelled: Conflict,
         "The transaction gave itself up; nothing was changed.",
         "Look at the reason that it gave.";
+    TransactionPending: Exhausted,
+        "The session takes part in a transaction over several sessions that is not settled.",
+        "Wait for the receipt of that one, then try again.";
     InsufficientFunds: Conflict,
         "There is less than the debit asks for.",
         "Tell the player; nothing was taken.";

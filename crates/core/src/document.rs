@@ -55,16 +55,28 @@ pub trait Document: fmt::Debug + Send + 'static {
     /// Edits it by path, whatever it is: all of the edit, or nothing. Answers what changed in the
     /// end.
     ///
+    /// Unless a document says otherwise, [`DocumentLimits::default`] hold, and what the edit leaves
+    /// is handed to [`Self::put_value`].
+    ///
     /// # Errors
     /// What the edit returns, or [`EditError::Invalid`]: the document cannot hold the result.
     /// Nothing is changed then, nor when the edit panics.
     fn edit_value(
         &mut self,
         edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
-    ) -> Result<Changes, EditError>;
+    ) -> Result<Changes, EditError> {
+        let (value, changes) = edit_copy(&self.snapshot_value(), DocumentLimits::default(), edit)?;
+        self.put_value(value)?;
+        Ok(changes)
+    }
 
     /// What it holds now, as a value that remains as it is.
     fn snapshot_value(&self) -> Value;
+
+    /// Where what it holds now differs from what it held.
+    fn changes_since(&self, before: &Value) -> Changes {
+        Changes::from_paths(self.snapshot_value().difference(before))
+    }
 
     /// Has it hold a value that lies between two that edits accepted: neither the limits nor the
     /// game's own rules are asked, since what was given to a player cannot be refused any more. What
@@ -74,8 +86,13 @@ pub trait Document: fmt::Debug + Send + 'static {
     /// [`EditError::Invalid`]: a type cannot hold it. Nothing is changed then.
     fn put_value(&mut self, value: Value) -> Result<(), EditError>;
 
-    /// A draft of what it holds now, within its limits, that changes nothing by itself.
-    fn draft(&self) -> Draft;
+    /// A draft of what it holds now, within its limits, that changes nothing by itself. The limits
+    /// are [`DocumentLimits::default`] unless a document has its own.
+    fn draft(&self) -> Draft {
+        let value = self.snapshot_value();
+        let size = value.json_size();
+        Draft::new(value, size, DocumentLimits::default(), None)
+    }
 
     /// The document as what it is.
     fn as_any(&self) -> &dyn Any;

@@ -21,10 +21,13 @@ mod api;
 mod calls;
 mod close;
 mod joint;
+mod lane;
 mod liveness;
 mod mail;
 mod opening;
 mod operations;
+mod queueing;
+mod store_time;
 mod table;
 mod work;
 
@@ -48,8 +51,11 @@ use crate::time::{Monotonic, Now};
 use calls::{Call, Calls, Owner};
 use close::Closing;
 use joint::{Joint, LostPart};
+use lane::Lane;
 use opening::Opening;
-use operations::{Awaiting, Queueing};
+use operations::Awaiting;
+use queueing::Queueing;
+use store_time::StoreTime;
 use table::Table;
 
 /// What waits for a time.
@@ -70,6 +76,7 @@ pub struct GameServer {
     rng: Rng,
     next_ticket: u64,
     calls: Calls,
+    store_time: StoreTime,
     presence: Presence,
     /// One more whenever the server is live anew: a comparison counts for one stretch only.
     stretch: u64,
@@ -82,6 +89,7 @@ pub struct GameServer {
     /// Sessions that are over and took part in one.
     lost_parts: Vec<LostPart>,
     queueings: BTreeMap<Ticket, Queueing>,
+    lanes: BTreeMap<EntryId, Lane>,
     awaiting: BTreeMap<Ticket, Awaiting>,
     awaiting_of: BTreeMap<(EntryId, OperationId), BTreeSet<Ticket>>,
     timers: BTreeSet<(Monotonic, Timer)>,
@@ -114,6 +122,7 @@ impl GameServer {
             rng,
             next_ticket: 0,
             calls: Calls::default(),
+            store_time: StoreTime::default(),
             stretch: 0,
             live_since: now.mono,
             openings: BTreeMap::new(),
@@ -122,6 +131,7 @@ impl GameServer {
             joints: BTreeMap::new(),
             lost_parts: Vec::new(),
             queueings: BTreeMap::new(),
+            lanes: BTreeMap::new(),
             awaiting: BTreeMap::new(),
             awaiting_of: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -222,6 +232,7 @@ impl GameServer {
             return finish(out);
         }
         let call = self.calls.answered(id).expect("it is out");
+        self.store_time.note(now, &answer);
         self.on_call_answered(now, call, answer, out);
         self.settle_lost_parts(now, out);
         self.step_held_back(now, out);
@@ -314,6 +325,9 @@ impl GameServer {
             (Owner::Inbox(handle), _) => self.on_inbox_silence(now, handle, out),
             (Owner::Queue(ticket), Ok(RecordReply::Queued(outcome))) => {
                 self.on_queued(now, ticket, outcome, out);
+            }
+            (Owner::Queue(ticket), Ok(RecordReply::Operation(view))) => {
+                self.on_time_told(now, ticket, &view, out);
             }
             (Owner::Queue(ticket), Err(error)) => {
                 self.on_queue_silence(now, ticket, Some(error), out);

@@ -45,6 +45,20 @@ pub enum Flaw {
     AppliedAgain,
     /// A save that a hook refused counts as saved.
     HookSwallowed,
+    /// A grant stores the number of a migration and leaves the data as it was.
+    MigrationHalfApplied,
+    /// Data of later code is opened as if it were of this code's version.
+    SchemaAheadOpened,
+    /// What was migrated is migrated once more.
+    MigrationStepTwice,
+    /// A session that takes part in a transaction is saved by itself all the same.
+    JointSavedApart,
+    /// What a transaction gives shows before it is stored.
+    JointGivenEarly,
+    /// What a transaction took is not added back when it is not stored.
+    JointUndoForgotten,
+    /// A transaction without an answer counts as refused.
+    JointUnknownAsRefused,
 }
 
 /// Which flaw a game server or a store has.

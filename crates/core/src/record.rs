@@ -27,7 +27,7 @@ mod write;
 
 pub use body::{
     ADDRESS_SIZE_MAX, ENDS_MAX, End, Fence, How, Lease, LeaseMode, MailBody, MailKind,
-    PresenceBody, PresenceState, RECORD_FORMAT, RecordBody, push_end,
+    PresenceBody, PresenceState, RECORD_FORMAT, RecordBody, Usage, push_end,
 };
 pub use command::{
     JointOutcome, JointRefusal, PresenceOutcome, PresenceRefusal, RecordAnswer, RecordCommand,

@@ -161,6 +161,24 @@ impl RowBody {
             | Self::Ledger(_) => None,
         }
     }
+
+    /// The body of an entry of an ordered data store.
+    pub fn as_ordered(&self) -> Option<&OrderedBody> {
+        match self {
+            Self::Ordered(body) => Some(body),
+            Self::Store(_)
+            | Self::Entry(_)
+            | Self::Revision(_)
+            | Self::ApiKey(_)
+            | Self::Universe(_)
+            | Self::Review
+            | Self::Record(_)
+            | Self::Ends(_)
+            | Self::Presence(_)
+            | Self::Mail(_)
+            | Self::Ledger(_) => None,
+        }
+    }
 }
 
 /// When something came into being, said by the write that stores it.
@@ -224,6 +242,9 @@ pub struct EntryBody {
     /// Whether this state and the one before it are never thinned: those of restores, migrations,
     /// trades and repairs.
     pub pinned: bool,
+    /// The schema of its data, as the record of that write said; nothing if it was written as an entry,
+    /// and in a tombstone.
+    pub schema: Option<u32>,
 }
 
 impl EntryBody {

@@ -29,6 +29,7 @@ pub use effects::{Access, AwaitError, LossReason, OpenError, QueueError, SaveErr
 pub(crate) use hooks::{Asked, ask};
 pub use hooks::{Hooks, NoHooks};
 pub(crate) use inbox::{Ran, Stored};
+pub use joint::JointError;
 pub(crate) use plan::Circumstances;
 pub use settings::{SessionSettings, SettingsError, SuspendPolicy};
 pub use settle::{Known, Settled, settle};

@@ -138,11 +138,25 @@ pub enum Bug {
     HookSwallowed,
     /// An operator who puts a record back puts its fence back too.
     RestoreLowersFence,
+    /// In `core`: [`Flaw::MigrationHalfApplied`].
+    MigrationHalfApplied,
+    /// In `core`: [`Flaw::SchemaAheadOpened`].
+    SchemaAheadOpened,
+    /// In `core`: [`Flaw::MigrationStepTwice`].
+    MigrationStepTwice,
+    /// In `core`: [`Flaw::JointSavedApart`].
+    JointSavedApart,
+    /// In `core`: [`Flaw::JointGivenEarly`].
+    JointGivenEarly,
+    /// In `core`: [`Flaw::JointUndoForgotten`].
+    JointUndoForgotten,
+    /// In `core`: [`Flaw::JointUnknownAsRefused`].
+    JointUnknownAsRefused,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 60] = [
+    pub const ALL: [Self; 67] = [
         Self::RevisionIgnored,
         Self::AckBeforeFlush,
         Self::TimeoutAsSaved,
@@ -203,6 +217,13 @@ impl Bug {
         Self::AppliedAgain,
         Self::HookSwallowed,
         Self::RestoreLowersFence,
+        Self::MigrationHalfApplied,
+        Self::SchemaAheadOpened,
+        Self::MigrationStepTwice,
+        Self::JointSavedApart,
+        Self::JointGivenEarly,
+        Self::JointUndoForgotten,
+        Self::JointUnknownAsRefused,
     ];
 
     /// The judges that must find it, each on its own.
@@ -227,7 +248,16 @@ impl Bug {
             | Self::SuspendedRunsOperations
             | Self::HookSwallowed
             | Self::QueueRefusesSaves
-            | Self::RestoreLowersFence => &[Judge::Oracle],
+            | Self::RestoreLowersFence
+            // A player sees what he did, whatever shape it has.
+            | Self::MigrationHalfApplied
+            | Self::SchemaAheadOpened
+            | Self::MigrationStepTwice
+            // Each record by itself is one that edits and operations could have made.
+            | Self::JointSavedApart
+            | Self::JointGivenEarly
+            | Self::JointUndoForgotten
+            | Self::JointUnknownAsRefused => &[Judge::Oracle],
             Self::RevisionIgnored
             | Self::AckBeforeFlush
             | Self::TimeoutAsSaved
@@ -336,7 +366,14 @@ impl Bug {
             | Self::SuspendedRunsOperations
             | Self::AppliedAgain
             | Self::HookSwallowed
-            | Self::RestoreLowersFence => sessions::NAME,
+            | Self::RestoreLowersFence
+            | Self::MigrationHalfApplied
+            | Self::SchemaAheadOpened
+            | Self::MigrationStepTwice
+            | Self::JointSavedApart
+            | Self::JointGivenEarly
+            | Self::JointUndoForgotten
+            | Self::JointUnknownAsRefused => sessions::NAME,
         }
     }
 
@@ -363,6 +400,13 @@ impl Bug {
             (Self::SuspendedRunsOperations, Flaw::SuspendedRunsOperations),
             (Self::AppliedAgain, Flaw::AppliedAgain),
             (Self::HookSwallowed, Flaw::HookSwallowed),
+            (Self::MigrationHalfApplied, Flaw::MigrationHalfApplied),
+            (Self::SchemaAheadOpened, Flaw::SchemaAheadOpened),
+            (Self::MigrationStepTwice, Flaw::MigrationStepTwice),
+            (Self::JointSavedApart, Flaw::JointSavedApart),
+            (Self::JointGivenEarly, Flaw::JointGivenEarly),
+            (Self::JointUndoForgotten, Flaw::JointUndoForgotten),
+            (Self::JointUnknownAsRefused, Flaw::JointUnknownAsRefused),
         ];
         flaws.into_iter().find_map(|(bug, flaw)| (bug == self).then_some(flaw))
     }

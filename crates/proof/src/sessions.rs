@@ -25,25 +25,25 @@
 //!   it. Only openings read from a copy that is behind, and what they plan on it must be refused.
 //! - S11: a fail-over that loses acknowledged commits is told to the judges, as a store must report
 //!   it. P2 of the store takes the renewals of a while along, which need not be flushed.
-//! - T4: the clock that a process is given counts the time in which its machine was suspended, as
-//!   `GameServer` demands; a suspended machine is one that is paused for long.
+//! - T4: a suspended machine is one that is paused for long; its clock counts that time.
 //! - T3 stays within what a margin of half a second bears.
 //! - P9: a callback that reads a record, or a hook, refuses or panics, and the record is set free
 //!   again; handlers of operations fail and panic by what the record holds.
+//! - P7: a fleet runs up to four versions of the game at once, and all have all the steps they need.
 //! - O4: a record is put back only to what leads to its present. What an earlier repair cut off holds
 //!   operations that were taken back since, and nobody would know them.
-//! - An operation without a time of its own is queued only where nothing doubles it: a copy that
-//!   comes after its receipt is gone is another operation.
+//! - In half of the seeds game servers make transactions over two or three of their sessions meanwhile.
 //!
-//! Not here: S8 and S10 (disks are attacked by `platform`), S12 to S14 and S16 (no transactions,
-//! connections or second process), S15 and O3 (one configuration), P6 to P8 (no memory limit, one
-//! version, no futures), N9, N11 and H1 to H11 besides H4 (no wire).
+//! Not here: S8 and S10 (disks are attacked by `platform`), S12 to S14 and S16 (no transactions of an
+//! engine, connections or second process), S15 and O3 (one configuration), P6 and P8 (no memory limit,
+//! no futures), N9, N11 and H1 to H11 besides H4 (no wire).
 
 mod bench;
 mod deeds;
 mod fleet;
 mod history;
 mod marks;
+mod moves;
 mod network;
 mod operators;
 mod oracle;
@@ -51,7 +51,9 @@ mod planted;
 mod players;
 mod process;
 mod rest;
+mod schemas;
 mod senders;
+mod settings;
 mod sheet;
 mod sites;
 mod store;
@@ -60,14 +62,12 @@ mod witness;
 use std::time::Duration;
 
 use steadfast_core::game_server::{Hint, Ticket};
-use steadfast_core::operation::{OperationSettings, UnknownOperationPolicy};
-use steadfast_core::record::{LeaseMode, RecordWrite};
-use steadfast_core::session::{SessionSettings, SuspendPolicy};
+use steadfast_core::record::RecordWrite;
 use steadfast_core::{
     Batch, EntryId, EntryKey, Monotonic, Now, Scope, StoreId, StoreName, UniverseId,
 };
 use steadfast_sim::streams::WORKLOAD;
-use steadfast_sim::{Faults, RunReport, Setup, Simulation};
+use steadfast_sim::{RunReport, Setup, Simulation};
 
 use crate::bank::{Bug, Judges};
 use crate::platform::Verdict;
@@ -77,12 +77,10 @@ use marks::Marks;
 use network::{Address, Network};
 use operators::Operators;
 use players::Players;
+use schemas::Schemas;
 use senders::Senders;
-use sites::{
-    ATTEMPTS, AUTOSAVE, CLOSE, DEAD_LETTERS, DEADLINE, KEPT, LEDGER_SIZE, LETTER_SIZE, ON_SUSPEND,
-    ON_UNKNOWN, PENDING, PROCESS_MAX, RECEIPT_AGE, RECEIPTS, RETRY_EVERY, SAVES, STORE,
-    STORE_CLOCK, TIME_TO_LIVE, TIMEOUT_LEASES, TIMES,
-};
+use settings::{operation_settings, settings};
+use sites::{STORE, STORE_CLOCK};
 use store::{Purpose, Setback, Store};
 use witness::{Author, Witness};
 
@@ -147,6 +145,8 @@ enum Event {
     Hint(Box<Hint>),
     /// Somebody sets out to repair an open record.
     Repair,
+    /// Somebody makes a transaction over several sessions, or spends what shows of it.
+    Joint(fleet::Turn),
     /// A record is put back to what it held once, as soon as everything of it is stored.
     Restore { at: Life, play: u64, left: u32 },
     /// The next part of the end begins.
@@ -210,7 +210,9 @@ impl Scenario {
         // The last machine is for the probe.
         homes.push(false);
         let (streams, now) = (&sim.streams, sim.world.now());
-        let fleet = Fleet::new(streams, now, ids.clone(), &homes, settings, operations.clone());
+        let schemas = Schemas::new(streams, &mut sim.faults);
+        let fleet =
+            Fleet::new(streams, now, ids.clone(), &homes, settings, operations.clone(), schemas);
         let bench = Bench::new(fleet.settings(), &operations, judges);
         let senders = Senders::new(streams, &mut sim.faults, ids.clone(), operations.clone());
         Ok(Self {
@@ -312,6 +314,7 @@ impl Scenario {
             Event::Flood { key, left } => senders.flood(ctx, network, fleet, key, left),
             Event::Hint(hint) => fleet.hint(ctx, network, &hint),
             Event::Repair => fleet.repair(ctx, network),
+            Event::Joint(turn) => fleet.take_turn(ctx, network, turn),
             Event::Restore { at, play, left } => {
                 fleet.restore(ctx, network, store, at, (play, left));
             }
@@ -420,68 +423,6 @@ fn end_store(ctx: &mut Context<'_>, store: &mut Store, fleet: &mut Fleet, life: 
     if store.end(ctx, life, how) {
         fleet.end_homes(ctx);
         fleet.begin_outage(ctx);
-    }
-}
-
-/// The times of a seed.
-fn settings(faults: &mut Faults) -> SessionSettings {
-    let percent = u32::try_from(faults.knob(&TIMES)).unwrap_or(100);
-    let scaled = |time: Duration| time * percent / 100;
-    let normal = SessionSettings::default();
-    let mut autosave = faults.knob(&AUTOSAVE);
-    let mode = if faults.knob(&TIMEOUT_LEASES) == 0 {
-        LeaseMode::Presence
-    } else {
-        autosave = autosave.min(10);
-        LeaseMode::Timeout(Duration::from_secs(2 * autosave + 5))
-    };
-    SessionSettings {
-        mode,
-        renew_every: scaled(normal.renew_every),
-        presence_timeout: scaled(normal.presence_timeout),
-        margin: scaled(normal.margin),
-        watch: scaled(normal.watch),
-        call_deadline: scaled(Duration::from_millis(faults.knob(&DEADLINE))),
-        resend_every: scaled(normal.resend_every),
-        // Who waits for a lease with a timeout watches it for a presence timeout.
-        open_timeout: normal.open_timeout * percent.max(100) / 100,
-        autosave_every: Duration::from_secs(autosave),
-        autosave_retry: Duration::from_secs(autosave.min(10)),
-        autosave_in_flight_max: usize::try_from(faults.knob(&SAVES)).unwrap_or(1),
-        close_timeout: Duration::from_secs(faults.knob(&CLOSE)),
-        on_suspend: match faults.knob(&ON_SUSPEND) {
-            0 => SuspendPolicy::Continue,
-            1 => SuspendPolicy::Freeze,
-            _ => SuspendPolicy::Disconnect,
-        },
-        ..normal
-    }
-}
-
-/// The limits of operations of a seed: mostly so small that they are met.
-fn operation_settings(faults: &mut Faults) -> OperationSettings {
-    let mut knob = |knob| faults.knob(knob);
-    let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-    let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    let time_to_live = knob(&TIME_TO_LIVE);
-    OperationSettings {
-        process_max: size(knob(&PROCESS_MAX)),
-        attempts_max: small(knob(&ATTEMPTS)),
-        time_to_live: (time_to_live > 0).then(|| Duration::from_secs(time_to_live)),
-        retry_every: Duration::from_secs(knob(&RETRY_EVERY)),
-        on_unknown: match knob(&ON_UNKNOWN) {
-            0 => UnknownOperationPolicy::Retry,
-            1 => UnknownOperationPolicy::Cancel,
-            _ => UnknownOperationPolicy::Fail,
-        },
-        receipts_max: small(knob(&RECEIPTS)),
-        kept_max: small(knob(&KEPT)),
-        receipt_age_max: Duration::from_secs(knob(&RECEIPT_AGE)),
-        dead_letters_max: small(knob(&DEAD_LETTERS)),
-        dead_letter_payload_max: size(knob(&LETTER_SIZE)),
-        ledger_size_max: knob(&LEDGER_SIZE),
-        pending_max: knob(&PENDING),
-        ..OperationSettings::default()
     }
 }
 

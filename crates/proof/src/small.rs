@@ -7,9 +7,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_core::document::{
-    Cancel, Changes, Document, DocumentLimits, Draft, EditError, Tree, edit_copy,
-};
+use steadfast_core::document::{Document, EditError};
 use steadfast_core::game_server::{
     Claim, CommandId, Effects, Event, GameServer, Hint, OpenRequest, ServerOptions, SessionHandle,
     Ticket,
@@ -72,21 +70,9 @@ impl Document for Save {
         self.0.size()
     }
     fn rest(&mut self) {}
-    fn edit_value(
-        &mut self,
-        edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
-    ) -> Result<Changes, EditError> {
-        let (value, changes) = edit_copy(&self.snapshot_value(), DocumentLimits::default(), edit)?;
-        self.0 = value.to_json();
-        Ok(changes)
-    }
     fn put_value(&mut self, value: Value) -> Result<(), EditError> {
         self.0 = value.to_json();
         Ok(())
-    }
-    fn draft(&self) -> Draft {
-        let tree = Tree::new(self.snapshot_value(), DocumentLimits::default());
-        tree.expect("a save is a value that may be held").draft()
     }
     fn snapshot_value(&self) -> Value {
         Value::parse(self.0.as_str(), &Limits::native()).expect("only JSON is held")
@@ -129,6 +115,7 @@ fn request(key: u64, handlers: Arc<Handlers>) -> OpenRequest {
         handlers,
         hooks: Arc::new(NoHooks),
         spill: None,
+        is_play: true,
     }
 }
 

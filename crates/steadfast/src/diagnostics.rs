@@ -3,20 +3,6 @@
 //!
 //! The library brings no metrics exporter and chooses none: [`Diagnostics::metrics`] names every
 //! number, and whoever embeds the library hands them to the one it has.
-//!
-//! | metric | labels | what |
-//! |---|---|---|
-//! | `steadfast_requests_total` | `kind` | commands to the store |
-//! | `steadfast_request_retries_total` | `kind` | copies of commands that stayed without an answer |
-//! | `steadfast_request_failures_total` | `kind` | answers that were an error, or of unknown outcome |
-//! | `steadfast_request_seconds` | `kind` | from a command to its first answer |
-//! | `steadfast_open_seconds` | | from the call of an opening to its answer: what it waited |
-//! | `steadfast_sessions_open` | | sessions that are not over |
-//! | `steadfast_lease_losses_total` | | sessions whose record was taken away |
-//! | `steadfast_restores_total`, `steadfast_deletes_total` | | committed |
-//! | `steadfast_operations_queued_total`, `_applied_total`, `_retried_total`, `_failed_total`, `_cancelled_total` | | of this server's sessions |
-//! | `steadfast_errors_total` | | errors that count towards the critical state |
-//! | `steadfast_critical` | | 1 in the critical state |
 
 mod numbers;
 
@@ -46,18 +32,58 @@ const OUT_MAX: usize = 16_384;
 /// Errors that are remembered: more in one window count as so many.
 const ERRORS_MAX: u32 = 10_000;
 
+/// Names a command until its first answer: each game server counts its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Asker {
+    Server(CommandId),
+    Operator(u64),
+}
+
 /// A command whose first answer is awaited.
 struct Out {
     kind: RequestKind,
     sent_at: Monotonic,
+    deed: Deed,
+}
+
+/// What a command does besides, once it is committed.
+#[derive(Clone, Copy)]
+struct Deed {
     is_restore: bool,
     is_deletion: bool,
+}
+
+impl Deed {
+    fn of(command: &RecordCommand) -> Self {
+        let (is_restore, is_deletion) = match command {
+            RecordCommand::Write(write) => (
+                write.ledger.as_ref().is_some_and(|ledger| ledger.undo_after.is_some()),
+                matches!(write.data, Data::Delete),
+            ),
+            RecordCommand::Read { .. }
+            | RecordCommand::Check(_)
+            | RecordCommand::WriteAll(_)
+            | RecordCommand::WritePresence { .. }
+            | RecordCommand::ReadMail { .. }
+            | RecordCommand::PutMail { .. }
+            | RecordCommand::DeleteMail { .. }
+            | RecordCommand::Queue(_)
+            | RecordCommand::Judge(_)
+            | RecordCommand::ReadInbox { .. }
+            | RecordCommand::ReadOperation { .. }
+            | RecordCommand::ReadReceipts { .. }
+            | RecordCommand::ReadDeadLetters { .. } => (false, false),
+        };
+        Self { is_restore, is_deletion }
+    }
 }
 
 #[derive(Default)]
 struct Counts {
     diagnostics: Diagnostics,
-    out: BTreeMap<CommandId, Out>,
+    out: BTreeMap<Asker, Out>,
+    /// How many commands operators have sent.
+    asked: u64,
     /// When errors happened, the newest last: as many as matter.
     errors: VecDeque<Monotonic>,
 }
@@ -79,54 +105,36 @@ impl Monitor {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A command goes out, once more or for the first time.
+    /// A command of the game server goes out, once more or for the first time.
     pub(crate) fn sent(&self, id: CommandId, command: &RecordCommand, now: Monotonic) {
+        self.counts().note_sent(Asker::Server(id), command, now);
+    }
+
+    /// A command of an operator goes out.
+    pub(crate) fn asked(&self, command: &RecordCommand, now: Monotonic) -> Asker {
         let mut counts = self.counts();
-        let kind = RequestKind::of(command);
-        let is_again = counts.out.contains_key(&id);
-        let requests = counts.diagnostics.requests.entry(kind).or_default();
-        if is_again {
-            requests.retries += 1;
-            return;
-        }
-        requests.count += 1;
-        let (is_restore, is_deletion) = match command {
-            RecordCommand::Write(write) => (
-                write.ledger.as_ref().is_some_and(|ledger| ledger.undo_after.is_some()),
-                matches!(write.data, Data::Delete),
-            ),
-            RecordCommand::Read { .. }
-            | RecordCommand::Check(_)
-            | RecordCommand::WriteAll(_)
-            | RecordCommand::WritePresence { .. }
-            | RecordCommand::ReadMail { .. }
-            | RecordCommand::PutMail { .. }
-            | RecordCommand::DeleteMail { .. }
-            | RecordCommand::Queue(_)
-            | RecordCommand::Judge(_)
-            | RecordCommand::ReadInbox { .. }
-            | RecordCommand::ReadOperation { .. }
-            | RecordCommand::ReadReceipts { .. }
-            | RecordCommand::ReadDeadLetters { .. } => (false, false),
-        };
-        if counts.out.len() == OUT_MAX {
-            counts.out.pop_first();
-        }
-        counts.out.insert(id, Out { kind, sent_at: now, is_restore, is_deletion });
+        counts.asked += 1;
+        let asker = Asker::Operator(counts.asked);
+        counts.note_sent(asker, command, now);
+        asker
     }
 
     /// The first answer to a command came.
-    pub(crate) fn answered(&self, id: CommandId, answer: &RecordAnswer, now: Monotonic) {
+    pub(crate) fn answered(&self, asker: Asker, answer: &RecordAnswer, now: Monotonic) {
         let mut counts = self.counts();
-        let Some(out) = counts.out.remove(&id) else { return };
-        let Out { kind, sent_at, is_restore, is_deletion } = out;
+        let Some(out) = counts.out.remove(&asker) else { return };
+        let Out { kind, sent_at, deed } = out;
         let requests = counts.diagnostics.requests.entry(kind).or_default();
         requests.latency.add(now.saturating_since(sent_at));
         requests.failures += u64::from(is_failure(answer));
         if matches!(answer, Ok(RecordReply::Written(Outcome::Committed(_)))) {
-            counts.diagnostics.restores += u64::from(is_restore);
-            counts.diagnostics.deletes += u64::from(is_deletion);
+            counts.note_done(deed);
         }
+    }
+
+    /// A write was found to be committed whose own answer did not say so.
+    pub(crate) fn found_committed(&self, command: &RecordCommand) {
+        self.counts().note_done(Deed::of(command));
     }
 
     /// An opening was answered.
@@ -160,7 +168,7 @@ impl Monitor {
             StoreEvent::OperationRetried { .. } => diagnostics.operations_retried += 1,
             StoreEvent::OperationFailed { .. } => diagnostics.operations_failed += 1,
             StoreEvent::OperationCancelled { .. } => diagnostics.operations_cancelled += 1,
-            StoreEvent::Error { .. } | StoreEvent::Critical(_) => {}
+            StoreEvent::Error { .. } | StoreEvent::Critical(_) | StoreEvent::DataLarge { .. } => {}
         }
         let is_error = matches!(event, StoreEvent::Error { .. });
         self.events.add(event, false);
@@ -194,6 +202,26 @@ impl Monitor {
 }
 
 impl Counts {
+    fn note_sent(&mut self, asker: Asker, command: &RecordCommand, now: Monotonic) {
+        let kind = RequestKind::of(command);
+        let is_again = self.out.contains_key(&asker);
+        let requests = self.diagnostics.requests.entry(kind).or_default();
+        if is_again {
+            requests.retries += 1;
+            return;
+        }
+        requests.count += 1;
+        if self.out.len() == OUT_MAX {
+            self.out.pop_first();
+        }
+        self.out.insert(asker, Out { kind, sent_at: now, deed: Deed::of(command) });
+    }
+
+    fn note_done(&mut self, deed: Deed) {
+        self.diagnostics.restores += u64::from(deed.is_restore);
+        self.diagnostics.deletes += u64::from(deed.is_deletion);
+    }
+
     /// Whether the critical state begins with this error.
     fn note_error(&mut self, now: Monotonic, settings: CriticalSettings) -> bool {
         let CriticalSettings { threshold, window, .. } = settings;
@@ -261,7 +289,27 @@ fn is_failure(answer: &RecordAnswer) -> bool {
 }
 
 impl Steadfast {
-    /// What the game server of this store asked the store, and how it fared, since it was opened.
+    /// What the game server of this store and its operators asked the store, and how it fared, since it
+    /// was opened.
+    ///
+    /// # Example
+    /// ```
+    /// use steadfast::{Options, Steadfast};
+    ///
+    /// # steadfast::block_on(async {
+    /// let db = Steadfast::in_memory(Options::default())?;
+    /// let p = db.values("PlayerData").await?.open("7").await?;
+    /// let numbers = db.diagnostics();
+    /// assert_eq!((numbers.sessions_open, numbers.lease_losses), (1, 0));
+    /// for metric in numbers.metrics() {
+    ///     // Hand `metric` to the exporter that your server has.
+    ///     assert!(metric.name.starts_with("steadfast_"));
+    /// }
+    /// # drop(p);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn diagnostics(&self) -> Diagnostics {
         self.sessions().monitor.diagnostics()
     }

@@ -13,8 +13,10 @@
 //!
 //! It decides nothing: what is sent and when is the [`GameServer`]'s matter.
 
+pub(crate) mod bus;
 mod clock;
 mod events;
+mod hold;
 mod joint;
 mod operations;
 mod state;
@@ -26,27 +28,31 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use steadfast_core::game_server::{CommandId, GameServer, Outgoing, ServerOptions};
+use steadfast_core::game_server::{CommandId, Effects, GameServer, Hint, Outgoing, ServerOptions};
 use steadfast_core::record::{RecordAnswer, RecordCommand};
 use steadfast_core::session::Spill;
 use steadfast_core::{Monotonic, Now, Rng, Timestamp};
 use steadfast_storage::{Done, Records};
 
-use crate::diagnostics::Monitor;
+use crate::diagnostics::{Asker, Monitor};
 use crate::engine::{Drive, Options};
 use crate::locks::Locks;
-use crate::settings::ChangeSettings;
+use crate::settings::{ChangeSettings, PlayerSettings};
 use crate::signals::{ChangeLog, Watch};
 use crate::spills::Spills;
 
 pub(crate) use clock::Clock;
 pub use events::Events;
-pub(crate) use events::{Listener, Queue, SessionEvents};
+pub(crate) use events::{Heard, Listener, Queue, SessionEvents};
+pub(crate) use hold::Hold;
 use state::Arrivals;
-pub(crate) use state::{Dropped, Hold, State};
+pub(crate) use state::{Dropped, State};
 
 /// Most turns of one poll: a store that answers at once could keep a frame busy for ever.
 const TURNS_MAX: usize = 64;
+
+/// Messages of other servers that wait for a turn. What they tell stands in the store too.
+const HINTS_MAX: usize = 1_024;
 
 /// What arrived since the last turn, and whether there is something to do besides.
 #[derive(Default)]
@@ -57,8 +63,14 @@ struct Inbox {
 
 impl Inbox {
     fn is_empty(&self) -> bool {
-        let Arrivals { answers, dropped, .. } = &self.arrivals;
-        !self.is_called && answers.is_empty() && dropped.is_empty()
+        let Arrivals { answers, dropped, hints, .. } = &self.arrivals;
+        !self.is_called && answers.is_empty() && dropped.is_empty() && hints.is_empty()
+    }
+
+    fn hear(&mut self, hint: Hint) {
+        if self.arrivals.hints.len() < HINTS_MAX {
+            self.arrivals.hints.push(hint);
+        }
     }
 }
 
@@ -168,13 +180,19 @@ impl Driver {
         self.arrived.notify_all();
     }
 
+    /// A message of another game server came. Without the lock, and it may be lost.
+    fn hear(&self, hint: Hint) {
+        self.inbox().hear(hint);
+        self.arrived.notify_all();
+    }
+
     /// The time that its sessions are driven by.
     pub(crate) fn now(&self) -> Monotonic {
         self.clock.now().mono
     }
 
     fn receive(&self, id: CommandId, answer: RecordAnswer) {
-        self.monitor.answered(id, &answer, self.now());
+        self.monitor.answered(Asker::Server(id), &answer, self.now());
         self.inbox().arrivals.answers.push((id, answer));
         self.arrived.notify_all();
     }
@@ -190,13 +208,16 @@ impl Driver {
         };
         let now = self.clock.now();
         let mut deliveries = Vec::new();
-        let (commands, is_over, wake) = {
+        let (Effects { commands, hints, .. }, moved, is_over, wake) = {
             // Hooks and handlers run in here too.
             let _inside = Inside::enter(self);
             let mut state = self.lock();
-            let commands = state.advance(now, arrivals, &mut deliveries);
-            (commands, state.is_over(), state.schedule())
+            let out = state.advance(now, arrivals, &mut deliveries);
+            (out, state.moved(), state.is_over(), state.schedule())
         };
+        if let Some(id) = moved {
+            bus::enter(id, self);
+        }
         for delivery in deliveries {
             delivery.carry_out(self);
         }
@@ -209,6 +230,7 @@ impl Driver {
             self.monitor.sent(outgoing.id, &outgoing.command, now.mono);
             self.submit(outgoing);
         }
+        hints.into_iter().for_each(bus::post);
         if is_over {
             return Turn::Over;
         }
@@ -321,6 +343,8 @@ pub(crate) struct Keep {
     pub(crate) driver: Arc<Driver>,
     /// What its sessions keep of their changes.
     pub(crate) changes: ChangeSettings,
+    /// What the players of its stores do, unless they have settings of their own.
+    pub(crate) players: PlayerSettings,
     /// The clock of what is told to people.
     wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -332,10 +356,9 @@ impl Keep {
         records: Arc<dyn Records>,
         spills: Arc<Spills>,
         monitor: Arc<Monitor>,
-        options: &Options,
+        (options, clock): (&Options, Clock),
         seed: u64,
     ) -> std::io::Result<Self> {
-        let clock = Clock::new(options);
         let server_options = ServerOptions {
             settings: options.sessions.clone(),
             operations: options.operations.clone(),
@@ -345,7 +368,8 @@ impl Keep {
         };
         let server = GameServer::new(clock.now(), server_options)
             .expect("the settings were checked when the store was opened");
-        let state = Mutex::new(State::new(server, Arc::clone(&monitor)));
+        let state = State::new(server, Arc::clone(&monitor), options.data_size_warn);
+        let state = Mutex::new(state);
         let (inbox, arrived, turning) = (Mutex::default(), Condvar::new(), Mutex::default());
         let (locks, companions) = (Locks::default(), Mutex::default());
         let driver = Driver {
@@ -369,9 +393,9 @@ impl Keep {
                 Some(named.spawn(move || driver.run())?)
             }
         };
-        let (changes, wall, thread) =
-            (options.changes, Arc::clone(&options.clock), Mutex::new(thread));
-        Ok(Self { driver, changes, wall, thread })
+        let (changes, players) = (options.changes, options.players.clone());
+        let (wall, thread) = (Arc::clone(&options.clock), Mutex::new(thread));
+        Ok(Self { driver, changes, players, wall, thread })
     }
 
     /// What a session keeps of its changes.
@@ -445,5 +469,27 @@ impl Drop for Keep {
     fn drop(&mut self) {
         // Not waited for: this may be the thread itself.
         self.driver.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_core::game_server::HintKind;
+    use steadfast_core::{EntryId, EntryKey, Scope, ServerId, StoreId, StoreName, UniverseId};
+
+    use super::*;
+
+    #[test]
+    fn l7_messages_beyond_the_limit_are_lost() {
+        let store = StoreId { universe: UniverseId(1), name: StoreName::trusted("s") };
+        let entry = EntryId { store, scope: Scope::global(), key: EntryKey::trusted("k") };
+        let hint = Hint { to: ServerId(7), entry, what: HintKind::Free };
+        let mut inbox = Inbox::default();
+        assert!(inbox.is_empty());
+        for _ in 0..=HINTS_MAX {
+            inbox.hear(hint.clone());
+        }
+        assert_eq!((inbox.arrivals.hints.len(), inbox.is_empty()), (HINTS_MAX, false));
+        bus::post(hint);
     }
 }

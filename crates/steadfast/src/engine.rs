@@ -65,6 +65,9 @@ pub struct Options {
     pub players: PlayerSettings,
     /// What sessions keep of their changes.
     pub changes: ChangeSettings,
+    /// From which stored size of a session's data on a warning is given, in bytes (`WarnDataBytes`):
+    /// 1,000,000 unless set.
+    pub data_size_warn: usize,
     /// When so much goes wrong that the game should do less.
     pub critical: CriticalSettings,
     /// What has no effect on our own backends.
@@ -94,6 +97,7 @@ impl Default for Options {
             operations: OperationSettings::default(),
             players: PlayerSettings::default(),
             changes: ChangeSettings::default(),
+            data_size_warn: 1_000_000,
             critical: CriticalSettings::default(),
             carried: CarriedSettings::default(),
             drive: Drive::default(),
@@ -116,6 +120,7 @@ impl fmt::Debug for Options {
             .field("operations", &self.operations)
             .field("players", &self.players)
             .field("changes", &self.changes)
+            .field("data_size_warn", &self.data_size_warn)
             .field("critical", &self.critical)
             .field("carried", &self.carried)
             .field("drive", &self.drive)

@@ -6,8 +6,8 @@ use steadfast_core::document;
 use steadfast_core::id::NameError;
 use steadfast_core::operation::ReservedKind;
 use steadfast_core::platform::PlatformError;
-use steadfast_core::session::{Access, AwaitError, OpenError, QueueError};
-use steadfast_core::{Code, ErrorKind};
+use steadfast_core::session::{Access, AwaitError, OpenError, QueueError, SaveError};
+use steadfast_core::{Code, EntryId, ErrorKind, Timestamp, WriteId};
 
 use crate::locks::LockError;
 
@@ -65,6 +65,73 @@ impl SessionOpenError {
         match self {
             Self::Name(error) => error.code(),
             Self::Refused(error) => error.code(),
+        }
+    }
+}
+
+/// Why a record that nobody holds was not updated. Nothing was changed, unless the variant says
+/// otherwise.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// It cannot be read, or somebody holds it: `ActiveLease` with the holder's name.
+    #[error(transparent)]
+    Open(Box<SessionOpenError>),
+    /// The edit gave itself up, or left what cannot be stored.
+    #[error(transparent)]
+    Edit(#[from] document::EditError),
+    /// The game's own `before_save` refuses it.
+    #[error("the hook `before_save` refuses it: {reason}")]
+    Refused {
+        /// What the hook says.
+        reason: Arc<str>,
+    },
+    /// Its holder is dead or has left something unsaved, and that could not be stored first.
+    #[error("what the last session of the record left could not be stored")]
+    Save(#[source] SaveError),
+    /// Others wrote the record in between, time and again.
+    #[error("the record `{entry}` changed {attempts} times meanwhile")]
+    Contended {
+        /// The record.
+        entry: EntryId,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// It may have been updated or not: look at the record.
+    #[error("the outcome of write {write_id} is unknown")]
+    OutcomeUnknown {
+        /// The write.
+        write_id: WriteId,
+    },
+}
+
+impl From<SessionOpenError> for UpdateError {
+    fn from(error: SessionOpenError) -> Self {
+        Self::Open(Box::new(error))
+    }
+}
+
+impl From<OpenError> for UpdateError {
+    fn from(error: OpenError) -> Self {
+        SessionOpenError::from(error).into()
+    }
+}
+
+impl UpdateError {
+    /// What the caller does now.
+    pub fn kind(&self) -> ErrorKind {
+        self.code().kind()
+    }
+
+    /// A stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Open(error) => error.code(),
+            Self::Edit(error) => error.code(),
+            Self::Refused { .. } => Code::SaveRefused,
+            Self::Save(error) => error.code(),
+            Self::Contended { .. } => Code::Contended,
+            Self::OutcomeUnknown { .. } => Code::OutcomeUnknown,
         }
     }
 }
@@ -185,6 +252,8 @@ pub enum OperationError {
         error: Arc<str>,
         /// Tries before its end.
         tries: u32,
+        /// `MissingHandler`, `OperationExpired` if it waited longer than it may, else `HandlerFailed`.
+        code: Code,
     },
     /// It ended without effect.
     #[error("the operation was cancelled: {reason}")]
@@ -219,6 +288,13 @@ impl From<AwaitError> for OperationError {
 }
 
 impl OperationError {
+    /// With `OutcomeUnknown`, when the operation was issued that may be queued or not, if that is
+    /// known: queued again with it, it counts once, however late.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        let Self::Queue(error) = self else { return None };
+        if let QueueError::OutcomeUnknown { issued_at } = **error { issued_at } else { None }
+    }
+
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
         self.code().kind()
@@ -231,7 +307,7 @@ impl OperationError {
             Self::Json(_) => Code::InvalidData,
             Self::Queue(error) => error.code(),
             Self::Await(error) => error.code(),
-            Self::Failed { .. } => Code::HandlerFailed,
+            Self::Failed { code, .. } => *code,
             Self::Cancelled { .. } => Code::TransactionCancelled,
             Self::Unsettled => Code::OutcomeUnknown,
             Self::Expired => Code::OperationExpired,
@@ -260,6 +336,11 @@ mod tests {
         assert_eq!(StoreError::Closed.code(), Code::StoreClosed);
         let closed = SessionOpenError::from(OpenError::Closed);
         assert_eq!((closed.kind(), closed.code()), (ErrorKind::Unavailable, Code::StoreClosed));
+        for issued_at in [None, Some(Timestamp::from_ticks(7))] {
+            let unknown = OperationError::from(QueueError::OutcomeUnknown { issued_at });
+            assert_eq!((unknown.code(), unknown.issued_at()), (Code::OutcomeUnknown, issued_at));
+        }
+        assert_eq!(OperationError::from(QueueError::Closed).issued_at(), None);
         let access = EditError::from(Access::Closed);
         assert_eq!((access.kind(), access.code()), (ErrorKind::Fenced, Code::SessionClosed));
         let cancelled = document::EditError::from(document::Cancel::because("no"));

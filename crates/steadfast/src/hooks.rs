@@ -13,12 +13,13 @@
 use std::sync::Arc;
 
 use steadfast_core::Value;
-use steadfast_core::document::{self, Cancel, Document, Draft, Tree, Typed};
+use steadfast_core::document::{self, Cancel, Changes, Document, Draft, Typed};
+use steadfast_core::operation::Settlement;
 use steadfast_core::session::Hooks;
 
 use crate::driver::SessionEvents;
-use crate::session::{Data, Dynamic, edit_tree, edit_typed};
-use crate::signals::{ChangeLog, Edited, Note};
+use crate::session::{Data, Dynamic, edit_tree, edit_typed, tree_mut, typed_mut};
+use crate::signals::{ChangeLog, Edited, Note, Places};
 use crate::store::Store;
 
 type Edit = Arc<
@@ -43,6 +44,14 @@ pub(crate) struct SessionHooks {
 impl StoreHooks {
     pub(crate) fn of_session(&self, events: &Arc<SessionEvents>) -> SessionHooks {
         SessionHooks { hooks: self.clone(), events: Arc::clone(events) }
+    }
+}
+
+impl StoreHooks {
+    /// Asks `before_save` about data that no session holds.
+    pub(crate) fn before_save(&self, document: &mut dyn Document) -> Result<(), Arc<str>> {
+        let Some(hook) = &self.before_save else { return Ok(()) };
+        hook(document, &ChangeLog::silent()).map(drop).map_err(reason)
     }
 }
 
@@ -77,6 +86,27 @@ impl Hooks for SessionHooks {
         self.run(self.hooks.before_save.as_ref(), "before_save", document)
     }
 
+    fn before_joint_save(&self, document: &mut dyn Document) -> Result<bool, Arc<str>> {
+        let Some(hook) = &self.hooks.before_save else { return Ok(false) };
+        // What it changes is told with the transaction: some of it shows later, or never.
+        let edited = hook(document, &self.events.changes).map_err(reason)?;
+        Ok(edited.is_changed)
+    }
+
+    fn on_joint(&self, before: &Value, document: &dyn Document) {
+        let log = &self.events.changes;
+        if log.is_on() {
+            let (changes, after) = (document.changes_since(before), document.snapshot_value());
+            log.record_joint(log.places(changes, before, &after));
+        }
+    }
+
+    fn on_operation(&self, settlement: &Settlement, changes: &Changes) {
+        let body = &settlement.body;
+        let note = Note::because(body.kind.as_str()).from_source(body.id.as_str());
+        self.events.changes.record(note, Places::of(changes));
+    }
+
     fn on_lost(&self, document: &mut dyn Document) {
         if let Some(hook) = &self.hooks.on_lost {
             hook(document);
@@ -89,14 +119,6 @@ fn reason(error: document::EditError) -> Arc<str> {
         return reason.to_string().into();
     }
     error.to_string().into()
-}
-
-fn typed_mut<T: Data>(document: &mut dyn Document) -> &mut Typed<T> {
-    document.as_any_mut().downcast_mut().expect("it was opened as this")
-}
-
-fn tree_mut(document: &mut dyn Document) -> &mut Tree {
-    document.as_any_mut().downcast_mut().expect("it was opened as this")
 }
 
 fn typed_hook<T: Data>(
@@ -132,9 +154,45 @@ impl<T: Data> Store<T> {
     ///
     /// If it refuses, the save fails with `SaveRefused`, and the session tries again later.
     /// The last save, of a release or a close, goes on as if the hook had done nothing: a refusal
-    /// there would throw away what the player did. If it panics, nobody knows what the game thinks of
+    /// there would throw away what the player did. A [transaction over several
+    /// sessions](crate::transact) asks the hook of each once, about all that will be stored of it,
+    /// and is refused as a whole if one of them refuses. If it panics, nobody knows what the game thinks of
     /// its data: the session ends, the record is free, and what was not saved is kept as a spill.
     /// Other sessions go on.
+    ///
+    /// # Example
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use steadfast::{Cancel, Options, Steadfast};
+    ///
+    /// #[derive(Clone, Default, Deserialize, Serialize)]
+    /// struct Save { coins: i64, visits: u64, saves: u64 }
+    ///
+    /// # steadfast::block_on(async {
+    /// let db = Steadfast::in_memory(Options::default())?;
+    /// let players = db
+    ///     .store::<Save>("PlayerData")
+    ///     .await?
+    ///     .after_load(|save| Ok(save.visits += 1))
+    ///     .before_save(|save| {
+    ///         if save.coins < 0 {
+    ///             return Err(Cancel::because("a debt"));
+    ///         }
+    ///         save.saves += 1;
+    ///         Ok(())
+    ///     })
+    ///     .on_lost(|save| eprintln!("{} coins may be lost", save.coins));
+    /// let p = players.open("7").await?;
+    /// assert_eq!(p.get(|save| save.visits)?, 1);
+    /// p.edit(|save| Ok(save.coins = -5))?;
+    /// assert_eq!(p.checkpoint().await.unwrap_err().code().name(), "SaveRefused");
+    /// p.edit(|save| Ok(save.coins = 5))?;
+    /// p.checkpoint().await?;
+    /// assert_eq!(p.get(|save| save.saves)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn before_save(
         mut self,

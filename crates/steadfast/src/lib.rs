@@ -65,7 +65,8 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
 //!
-//! No runtime is needed: every future here completes from threads that the library owns.
+//! No runtime is needed: every future here completes from threads that the library owns, and
+//! [`block_on`] waits for one.
 //!
 //! With the feature `open-cloud`, `connect` reaches the data stores of a running server, and
 //! `open_cloud::Config::live` those of the live service.
@@ -73,6 +74,8 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod blocking;
+mod commits;
 #[cfg(feature = "open-cloud")]
 mod connect;
 mod diagnostics;
@@ -85,6 +88,7 @@ mod keys;
 mod locks;
 mod operations;
 pub mod operator;
+mod path_calls;
 mod players;
 mod session;
 mod sessions;
@@ -95,22 +99,28 @@ mod steadfast;
 mod store;
 mod sweeper;
 
+pub use blocking::block_on;
 #[cfg(feature = "open-cloud")]
 pub use connect::connect;
 pub use diagnostics::{Diagnostics, Histogram, Metric, MetricValue, RequestKind, Requests};
 pub use driver::Events;
 pub use engine::{Drive, OpenError, Options, Stopped};
-pub use errors::{DiffError, EditError, KindError, OperationError, SessionOpenError, StoreError};
-pub use joint::{TransactError, transact, transact_two};
+pub use errors::{
+    DiffError, EditError, KindError, OperationError, SessionOpenError, StoreError, UpdateError,
+};
+pub use joint::{TransactError, transact, transact_as, transact_two, transact_two_as};
 pub use keys::{ApiKeys, KeyError, NewKey, SECRET_SIZE_MIN};
-pub use locks::{LOCK_NAME_SIZE_MAX, LOCK_WAITERS_MAX, LockError, LockTarget, NamedLock, lock_all};
+pub use locks::{
+    LOCK_NAME_SIZE_MAX, LOCK_WAITERS_MAX, LockError, LockTarget, LockedTransactError, NamedLock,
+    lock_all, transact_locked, transact_two_locked,
+};
 pub use operations::{NewOperation, OperationName, OperationState, OperationWait, QueuedOperation};
 pub use operator::Operator;
 pub use players::{
-    Blocking, Happened, PLAYER_EVENTS_MAX, PlayerCall, PlayerError, PlayerEvent, PlayerFailure,
-    PlayerId, PlayerState, Players, Unready,
+    Blocking, Happened, NotedPlayers, PLAYER_EVENTS_MAX, PlayerCall, PlayerError, PlayerEvent,
+    PlayerFailure, PlayerId, PlayerState, Players, Unready,
 };
-pub use session::{Data, Dynamic, LabelError, Receipt, Session};
+pub use session::{Data, Dynamic, LabelError, Noted, Receipt, RecordTimes, Session};
 pub use settings::{
     Accepts, CarriedSettings, ChangeSettings, CriticalSettings, OnLoadFailure, PlayerSettings,
     SETTINGS, Setting, SettingInput, SettingValue,
@@ -118,12 +128,16 @@ pub use settings::{
 pub use signals::{Changed, Note, StoreEvent};
 pub use spills::KeptSpill;
 pub use steadfast::Steadfast;
-pub use steadfast_core::document::{Cancel, Change};
+pub use steadfast_core::document::{Cancel, Change, Changes, DocumentLimits, Draft, Insert};
 pub use steadfast_core::operation::{HandlerError, OperationSettings, UnknownOperationPolicy};
+pub use steadfast_core::record::LeaseMode;
 pub use steadfast_core::schema::{Ahead, LoadError, Schema};
 pub use steadfast_core::session::{
     Access, LossReason, SaveError, SessionEvent, SessionSettings, SessionState, SettingsError,
+    SuspendPolicy,
 };
+pub use steadfast_core::value::Number;
+pub use steadfast_core::{Code, ErrorKind, Path, UserId, Value};
 pub use steadfast_storage::Ownership;
 pub use steadfast_storage_redb::{BackupError, Manifest, Observer, Progress, Stage};
 pub use store::Store;
@@ -136,7 +150,15 @@ pub use steadfast_open_cloud::client as open_cloud;
 /// The storage traits, for backends of one's own.
 pub use steadfast_storage as storage;
 
-/// The guide, so that its code is compiled and run.
+/// The guides, so that their code is compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/players.md")]
 struct GuideToPlayers;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/sessions.md")]
+struct GuideToSessions;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/migrations.md")]
+struct GuideToMigrations;

@@ -13,6 +13,8 @@
 //! Invariants: a line is first come, first served; a lock that was handed to somebody who has given
 //! up goes on to the next; nobody is told under the mutex.
 
+mod together;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +31,8 @@ use crate::answer::submit;
 use crate::driver::{Driver, Hold};
 use crate::errors::EditError;
 use crate::session::{Data, Dynamic, Session};
+
+pub use together::{LockedTransactError, transact_locked, transact_two_locked};
 
 /// Longest name of a lock, in bytes.
 pub const LOCK_NAME_SIZE_MAX: usize = 128;
@@ -274,6 +278,26 @@ impl LockTarget {
 ///
 /// # Cancel safety
 /// Dropped, it lets go of what it has, and of its place in line.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+///
+/// use steadfast::{Options, Steadfast, lock_all};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let db = Steadfast::in_memory(Options::default())?;
+/// let players = db.values("PlayerData").await?;
+/// let (ann, bob) = (players.open("ann").await?, players.open("bob").await?);
+/// let targets = [bob.lock_target("trade"), ann.lock_target("trade")];
+/// let locks = lock_all(targets, Duration::from_secs(1)).await?;
+/// assert!(ann.is_locked("trade") && bob.is_locked("trade"));
+/// drop(locks);
+/// assert!(!ann.is_locked("trade"));
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+/// ```
 pub async fn lock_all(
     targets: impl IntoIterator<Item = LockTarget>,
     timeout: Duration,

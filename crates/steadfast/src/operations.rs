@@ -32,28 +32,17 @@ use desk::Desk;
 pub use request::{NewOperation, OperationName};
 pub use state::{OperationState, QueuedOperation};
 
-/// What is wrong with the limits of operations, besides what each of them takes by itself.
-pub(crate) fn problems(settings: &OperationSettings, limits: &Limits) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut check = |holds: bool, problem: String| {
-        if !holds {
-            problems.push(problem);
-        }
-    };
-    check(!settings.retry_every.is_zero(), "the pause after a failed operation is zero".into());
-    check(settings.pending_max > 0, "no operation may wait".into());
-    check(settings.ledger_size_max > 0, "the ledger has no room".into());
+/// What is wrong with the limits of operations together, besides what each takes by itself.
+pub(crate) fn problem(settings: &OperationSettings, limits: &Limits) -> Option<String> {
     let OperationSettings { process_max, dead_letter_payload_max, result_size_max, .. } = settings;
     let kept = dead_letter_payload_max.saturating_add(*result_size_max);
     let (together, limit) = (kept.saturating_mul(*process_max), limits.batch_size_max);
-    check(
-        together <= limit,
+    (together > limit).then(|| {
         format!(
             "the results and dead letters of one write may be {together} bytes, more than the \
              {limit} of a batch"
-        ),
-    );
-    problems
+        )
+    })
 }
 
 /// The answer about an operation, some time.
@@ -91,10 +80,31 @@ impl<T> Store<T> {
     ///
     /// # Errors
     /// [`OperationError`]: nothing was queued, except with `OutcomeUnknown`. Queue it again then,
-    /// under its id: it counts once.
+    /// under its id and as issued at [`OperationError::issued_at`]: it counts once.
     ///
     /// # Cancel safety
     /// Dropped, the operation is queued all the same.
+    ///
+    /// # Example
+    /// ```
+    /// use steadfast::{NewOperation, Options, Steadfast};
+    ///
+    /// # steadfast::block_on(async {
+    /// let db = Steadfast::in_memory(Options::default())?;
+    /// let players = db.values("PlayerData").await?;
+    /// // To somebody who never joined. Queued again under its id, it counts once.
+    /// for _ in 0..2 {
+    ///     players.queue("7", NewOperation::add("gift-2026-12-24", "coins", 50)?).await?;
+    /// }
+    /// let p = players.open("7").await?;
+    /// p.process_operations()?;
+    /// let patience = std::time::Duration::from_secs(10);
+    /// let gift = p.await_operation("gift-2026-12-24", patience).await?;
+    /// assert_eq!((gift.applied::<i64>()?, p.get("coins")?), (50, Some(50.into())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn queue(
         &self,
         key: &str,

@@ -18,6 +18,7 @@
 //! may make them ([`Operator::authorize`]).
 
 mod access;
+mod compact;
 mod dry;
 mod edit;
 mod error;
@@ -32,25 +33,54 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 
-use steadfast_core::{EntryId, EntryKey, Scope, StoreId};
+use steadfast_core::id::NameError;
+use steadfast_core::{EntryId, EntryKey, Limits, Scope, StoreId};
 
 use crate::Steadfast;
 
 pub use access::{Action, Asked, Mandate, OPERATOR_NAME_SIZE_MAX, REASON_SIZE_MAX};
+pub use compact::Compacted;
 pub use edit::{Changed, OnlineEdit};
 pub use error::OperatorError;
 pub use export::ExportHistory;
 pub use lists::{SESSIONS_EXAMINED_MAX, ServerInfo, ServerPage, SessionInfo, SessionPage};
 pub use log::{LOG_STORE, LineState, LogLine, LogPage, LogPosition};
 pub use look::{HistoryQuery, LeaseInfo, LedgerInfo, Liveness, RecordInfo};
-pub use repair::{Compacted, Ended, NewOperation, QueuedOperation, Taken};
+pub use repair::{Ended, NewOperation, QueuedOperation, Taken};
 pub use restore::{Restore, RestoreTo};
 pub use steadfast_core::document::Change;
 pub use steadfast_core::operation::{
     DeadLetter, InboxPage, OperationView, PendingOperation, ReceiptBody,
 };
 pub use steadfast_core::platform::{EntryState, ListedRevision, RevisionId, RevisionPage, Which};
-pub use steadfast_core::record::Fence;
+pub use steadfast_core::record::{Fence, Usage};
+
+/// A key of a record, or text that is one: what calls of an operator take.
+pub trait AsKey: Sync {
+    /// The key.
+    ///
+    /// # Errors
+    /// [`NameError`]: that is no key within these limits.
+    fn to_key(&self, limits: &Limits) -> Result<EntryKey, NameError>;
+}
+
+impl AsKey for EntryKey {
+    fn to_key(&self, _: &Limits) -> Result<EntryKey, NameError> {
+        Ok(self.clone())
+    }
+}
+
+impl AsKey for str {
+    fn to_key(&self, limits: &Limits) -> Result<EntryKey, NameError> {
+        EntryKey::parse(self, limits)
+    }
+}
+
+impl AsKey for String {
+    fn to_key(&self, limits: &Limits) -> Result<EntryKey, NameError> {
+        self.as_str().to_key(limits)
+    }
+}
 
 /// Decides whether something may be done.
 type Authorize = Arc<dyn Fn(&Asked<'_>) -> bool + Send + Sync>;
@@ -59,22 +89,19 @@ type Authorize = Arc<dyn Fn(&Asked<'_>) -> bool + Send + Sync>;
 ///
 /// # Example
 /// ```
-/// use steadfast::operator::{Mandate, OnlineEdit};
-/// use steadfast::{Options, Steadfast};
-/// use steadfast::core::{Code, EntryKey, Scope, StoreId, StoreName, UniverseId};
+/// use steadfast::operator::Mandate;
+/// use steadfast::{Code, Options, Steadfast};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let db = Steadfast::in_memory(Options::default())?;
-/// let p = db.values("PlayerData").await?.open("7").await?;
-/// p.edit(|draft| Ok(draft.set("coins", 5)?))?;
+/// let players = db.values("PlayerData").await?;
+/// let p = players.open("7").await?;
+/// p.set("coins", 5)?;
 /// p.release().await?;
 ///
-/// let name = StoreName::parse("PlayerData", db.limits())?;
-/// let store = StoreId { universe: UniverseId(1), name };
-/// let alice = db.operator(store, Scope::global(), "alice");
-/// let key = EntryKey::parse("7", db.limits())?;
+/// let alice = players.operator("alice");
 /// let mandate = Mandate::because("ticket 81: lost in an outage");
-/// let changed = alice.update(&key, &mandate, |draft| Ok(draft.add("coins", 100).map(|_| ())?)).await?;
+/// let changed = alice.update("7", &mandate, |draft| Ok(draft.add("coins", 100).map(|_| ())?)).await?;
 /// assert_eq!(changed.differences[0].path.to_string(), "coins");
 /// assert_eq!(alice.log(None, 10).await.unwrap_err().code(), Code::AdminAccessDisabled);
 ///
@@ -119,6 +146,14 @@ impl Operator {
         &self.name
     }
 
+    /// A key, or what is one as text.
+    ///
+    /// # Errors
+    /// [`OperatorError::Name`]: that is no key.
+    pub fn key(&self, key: &(impl AsKey + ?Sized)) -> Result<EntryKey, OperatorError> {
+        Ok(key.to_key(self.db.limits())?)
+    }
+
     /// The entry of a key.
     pub fn entry(&self, key: &EntryKey) -> EntryId {
         let (store, scope) = (self.store.clone(), self.scope.clone());
@@ -146,6 +181,26 @@ mod tests {
 
     fn sendable<T: Send>(future: T) -> T {
         future
+    }
+
+    #[tokio::test]
+    async fn a_key_may_be_text_and_the_store_says_whose_it_is() {
+        let db = Steadfast::in_memory(Options::default()).unwrap();
+        let players = db.values("s").await.unwrap().scope("eu").unwrap();
+        let alice = players.operator("alice");
+        let scope = Scope::parse("eu", db.limits()).unwrap();
+        let store = StoreId { universe: UniverseId(1), name: StoreName::trusted("s") };
+        assert_eq!((alice.store(), alice.scope(), alice.name()), (&store, &scope, "alice"));
+        players.open("7").await.unwrap().release().await.unwrap();
+        for found in [
+            alice.record("7").await,
+            alice.record(&"7".to_owned()).await,
+            alice.record(&EntryKey::trusted("7")).await,
+        ] {
+            assert_eq!(found.unwrap().entry.key.as_str(), "7");
+        }
+        let refused = alice.record("").await.unwrap_err();
+        assert_eq!(refused.code(), steadfast_core::Code::InvalidName);
     }
 
     #[tokio::test]

@@ -12,11 +12,14 @@
 //! settings say so, and that is never saved; what a player did before a failed load is never written
 //! over; one player has at most one session. Start reading at [`Players::join`].
 
+mod beside;
 mod blocking;
 mod call;
 mod changes;
 mod error;
 mod id;
+mod noted;
+mod offline;
 mod operations;
 mod play;
 mod settings;
@@ -38,6 +41,7 @@ pub use blocking::Blocking;
 pub use call::PlayerCall;
 pub use error::{PlayerError, Unready};
 pub use id::PlayerId;
+pub use noted::NotedPlayers;
 pub use state::{Happened, PlayerEvent, PlayerFailure, PlayerState};
 
 use crate::answer::submit;
@@ -56,7 +60,7 @@ pub const PLAYER_EVENTS_MAX: usize = 16_384;
 /// The players of a game server and their data. A cheap handle: clones are the same players.
 ///
 /// Data is of a type of one's own ([`Steadfast::players`]), or any JSON
-/// ([`Steadfast::players_dynamic`]). Calls by path work on both. As with sessions, callbacks run
+/// ([`Steadfast::player_values`]). Calls by path work on both. As with sessions, callbacks run
 /// under the lock of the server: they are short, and must not use the store, its sessions or players.
 ///
 /// # Example
@@ -91,14 +95,13 @@ pub struct Players<T> {
 
 impl Steadfast {
     /// The players of this game server, with data of a type of one's own, and the settings of
-    /// [`Options::players`](crate::Options::players). More of the store, such as its schema, handlers
-    /// and hooks, is set up with [`Players::over`].
+    /// [`Options::players`](crate::Options::players). What the store has besides, such as its schema,
+    /// handlers and hooks, is set up before it is given to [`Players::over`].
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn players<T: Data>(&self, name: &str) -> Result<Players<T>, StoreError> {
-        let store = self.store(name).await?;
-        Ok(Players::with(store, self.sessions().options().players.clone()))
+        Ok(Players::over(self.store(name).await?))
     }
 
     /// [`players`](Self::players) without a runtime, for a frame loop. It may take as long as the
@@ -107,33 +110,52 @@ impl Steadfast {
     /// # Errors
     /// [`StoreError`].
     pub fn players_blocking<T: Data>(&self, name: &str) -> Result<Players<T>, StoreError> {
-        let store = self.store_blocking(name)?;
-        Ok(Players::with(store, self.sessions().options().players.clone()))
+        Ok(Players::over(self.store_blocking(name)?))
     }
 
-    /// The players of this game server, with any JSON as data: that of the template for whoever is
-    /// new.
+    /// The players of this game server, with any JSON as data, as [`values`](Self::values) has it: that
+    /// of the template for whoever is new.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn players_dynamic(
+    pub async fn player_values(
         &self,
         name: &str,
         template: &Value,
     ) -> Result<Players<Dynamic>, StoreError> {
-        let store = self.values(name).await?.with_defaults(template);
-        Ok(Players::with(store, self.sessions().options().players.clone()))
+        Ok(Players::over(self.values(name).await?.with_defaults(template)))
+    }
+
+    /// [`player_values`](Self::player_values) without a runtime, for a frame loop. It may take as long
+    /// as the store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn player_values_blocking(
+        &self,
+        name: &str,
+        template: &Value,
+    ) -> Result<Players<Dynamic>, StoreError> {
+        Ok(Players::over(self.values_blocking(name)?.with_defaults(template)))
     }
 }
 
 impl<T: 'static> Players<T> {
-    /// The players whose records are those of a store, as it was set up. One facade for each data
+    /// The players whose records are those of a store, as it was set up, with the settings that the
+    /// store was opened with: [`Options::players`](crate::Options::players). One facade for each data
     /// store of a game server.
+    pub fn over(store: Store<T>) -> Self {
+        let settings = store.keep.players.clone();
+        Self::with(store, settings)
+    }
+
+    /// [`over`](Self::over), with settings of its own instead.
     ///
     /// # Errors
-    /// [`SettingsError`]: the settings do not fit together.
-    pub fn over(store: Store<T>, settings: PlayerSettings) -> Result<Self, SettingsError> {
-        settings.check()?;
+    /// [`SettingsError`] with every problem: they are checked as those of
+    /// [`Options`](crate::Options::check) are.
+    pub fn over_with(store: Store<T>, settings: PlayerSettings) -> Result<Self, SettingsError> {
+        settings.check_within(&store.limits)?;
         Ok(Self::with(store, settings))
     }
 
@@ -238,6 +260,11 @@ impl<T: 'static> Players<T> {
         Events::of(&self.facade.events)
     }
 
+    /// The settings that are in force.
+    pub fn settings(&self) -> PlayerSettings {
+        self.facade.look(|table| table.settings().clone())
+    }
+
     /// Where a player stands.
     pub fn state(&self, player: impl Into<PlayerId>) -> PlayerState {
         let player = player.into();
@@ -283,6 +310,11 @@ impl<T: 'static> Players<T> {
     pub fn session(&self, player: impl Into<PlayerId>) -> Result<Session<T>, PlayerError> {
         let player = player.into();
         self.session_of(&player)
+    }
+
+    /// The key of a player's record, whether there is one or not.
+    pub fn key(&self, player: impl Into<PlayerId>) -> String {
+        self.facade.key(&player.into())
     }
 
     /// The store of the records: for records of nobody who is here.

@@ -2,6 +2,8 @@
 
 mod by_path;
 mod labels;
+mod noted;
+mod times;
 
 use std::fmt;
 use std::future::Future;
@@ -12,14 +14,11 @@ use std::task::{Context, Poll};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use steadfast_core::document::{
-    self, Cancel, Change, Changes, Document, Draft, Insert, Tree, Typed,
-};
+use steadfast_core::document::{self, Cancel, Change, Changes, Document, Draft, Tree, Typed};
 use steadfast_core::game_server::EditRefused;
 use steadfast_core::operation::Handlers;
 use steadfast_core::record::{RecordCommand, RecordReply, With};
 use steadfast_core::session::{Access, SaveError, SessionEvent, SessionState};
-use steadfast_core::value::Number;
 use steadfast_core::{EntryId, Limits, Path, Revision, SessionId, Value};
 
 use crate::answer::{Answer, submit};
@@ -29,6 +28,8 @@ use crate::signals::{ChangeLog, Changed, Edited, Note, difference};
 
 pub(crate) use by_path::edit_any;
 pub use labels::LabelError;
+pub use noted::Noted;
+pub use times::RecordTimes;
 
 /// What a session can hold as a type of one's own. A missing record begins as its default.
 pub trait Data: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static {}
@@ -45,6 +46,36 @@ pub enum Dynamic {}
 ///
 /// Edits and reads run under the lock of the server: they are meant to be short, and must not use
 /// the store or its sessions themselves.
+///
+/// # Example
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use steadfast::{Cancel, Options, Steadfast};
+///
+/// #[derive(Clone, Default, Deserialize, Serialize)]
+/// struct Save { coins: i64, items: Vec<String> }
+///
+/// # steadfast::block_on(async {
+/// let db = Steadfast::in_memory(Options::default())?;
+/// let p = db.store::<Save>("PlayerData").await?.open("7").await?;
+/// p.add("coins", 100)?;
+/// let left = p.edit(|save| {
+///     if save.coins < 60 {
+///         return Err(Cancel::because("too expensive"));
+///     }
+///     save.coins -= 60;
+///     save.items.push("sword".into());
+///     Ok(save.coins)
+/// })?;
+/// assert_eq!((left, p.is_dirty()), (40, true));
+/// p.checkpoint().await?; // durable now
+/// assert!(!p.is_dirty());
+/// p.release().await?; // saved, and free for any other server
+/// assert_eq!(p.edit(|_| Ok(())).unwrap_err().code().name(), "SessionClosed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Session<T> {
     pub(crate) hold: Arc<Hold>,
     pub(crate) wiring: Arc<Wiring>,
@@ -120,6 +151,14 @@ impl<T> Session<T> {
         self.hold.mark_clean()
     }
 
+    /// The size of what it holds as it would be stored now, in bytes.
+    ///
+    /// # Errors
+    /// [`Access::Closed`].
+    pub fn stored_size(&self) -> Result<usize, Access> {
+        self.hold.read(Document::size)
+    }
+
     /// The revision of its entry: it moves when changed data was stored, and with nothing else.
     /// Nothing once it is over.
     pub fn data_revision(&self) -> Option<Revision> {
@@ -185,6 +224,23 @@ impl<T> Session<T> {
     /// The oldest of more than 64 go; then a gap of [`Changed::change_count`] tells it, and who
     /// follows along takes a snapshot. Of a type of one's own the exact places cost a comparison of
     /// the whole data for each edit, from then on.
+    ///
+    /// # Example
+    /// ```
+    /// use steadfast::{Note, Options, Steadfast};
+    ///
+    /// # steadfast::block_on(async {
+    /// let db = Steadfast::in_memory(Options::default())?;
+    /// let p = db.values("PlayerData").await?.open("7").await?;
+    /// let changes = p.changes();
+    /// p.noted(Note::because("quest 12")).add("coins", 50)?;
+    /// let change = changes.next().await.expect("the session is open");
+    /// assert_eq!(change.reason.as_deref(), Some("quest 12"));
+    /// assert_eq!(change.paths, ["coins".into()]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn changes(&self) -> Events<Arc<Changed>> {
         self.hold.events.changes.listen()
     }
@@ -225,10 +281,7 @@ impl<T> Session<T> {
             let document = document.as_any_mut().downcast_mut().expect("it was opened as this");
             edit(document, log)
         });
-        result.map_err(|refused| match refused {
-            EditRefused::Access(access) => EditError::Access(access),
-            EditRefused::Edit(error) => EditError::Edit(error),
-        })
+        result.map_err(refused)
     }
 
     fn read_document<D: Document, R>(&self, read: impl FnOnce(&D) -> R) -> Result<R, Access> {
@@ -315,90 +368,6 @@ impl Session<Dynamic> {
         answered.map(|(answer, _)| answer)
     }
 
-    /// [`edit`](Self::edit), and which places were changed by it: each once, none inside another.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing is changed then.
-    ///
-    /// # Panics
-    /// When the callback does, or uses the store.
-    pub fn transaction<R>(
-        &self,
-        edit: impl FnOnce(&mut Draft) -> Result<R, Cancel>,
-    ) -> Result<(R, Changes), EditError> {
-        self.edit_document(Note::default(), |tree: &mut Tree, log| edit_tree(tree, log, edit))
-    }
-
-    /// Puts a value at a path and returns what stood there: [`Draft::set`] as an edit of one step.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing is changed then.
-    pub fn set(
-        &self,
-        path: impl Into<Path>,
-        value: impl Into<Value>,
-    ) -> Result<Option<Value>, EditError> {
-        self.edit(|draft| Ok(draft.set(path, value)?))
-    }
-
-    /// Puts at a path what a function makes of what stands there: [`Draft::patch`].
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing is changed then.
-    pub fn patch(
-        &self,
-        path: impl Into<Path>,
-        next: impl FnOnce(Option<&Value>) -> Result<Value, Cancel>,
-    ) -> Result<Option<Value>, EditError> {
-        self.edit(|draft| Ok(draft.patch(path, next)?))
-    }
-
-    /// Adds to the number at a path and returns the sum: [`Draft::add`].
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing is changed then.
-    pub fn add(
-        &self,
-        path: impl Into<Path>,
-        amount: impl Into<Number>,
-    ) -> Result<Number, EditError> {
-        self.edit(|draft| Ok(draft.add(path, amount)?))
-    }
-
-    /// Takes from the number at a path if there is enough, and returns what remains:
-    /// [`Draft::try_debit`].
-    ///
-    /// # Errors
-    /// [`EditError`], `InsufficientFunds` with what there is; nothing is changed then.
-    pub fn try_debit(
-        &self,
-        path: impl Into<Path>,
-        amount: impl Into<Number>,
-    ) -> Result<Number, EditError> {
-        self.edit(|draft| Ok(draft.try_debit(path, amount)?))
-    }
-
-    /// Puts an item into the array at a path and returns its index: [`Draft::insert`].
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing is changed then.
-    pub fn insert(
-        &self,
-        path: impl Into<Path>,
-        item: impl Into<Value>,
-        at: Insert,
-    ) -> Result<usize, EditError> {
-        self.edit(|draft| Ok(draft.insert(path, item, at)?))
-    }
-
-    /// Takes out what stands at a path: [`Draft::remove`].
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing is changed then.
-    pub fn remove(&self, path: impl Into<Path>) -> Result<Value, EditError> {
-        self.edit(|draft| Ok(draft.remove(path)?))
-    }
-
     /// What stands at a path; nothing if nothing does.
     ///
     /// # Errors
@@ -427,6 +396,23 @@ impl<T> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("entry", self.entry()).finish_non_exhaustive()
     }
+}
+
+fn refused(refused: EditRefused<document::EditError>) -> EditError {
+    match refused {
+        EditRefused::Access(access) => EditError::Access(access),
+        EditRefused::Edit(error) => EditError::Edit(error),
+    }
+}
+
+/// A document as the type that it was opened as.
+pub(crate) fn typed_mut<T: Data>(document: &mut dyn Document) -> &mut Typed<T> {
+    document.as_any_mut().downcast_mut().expect("it was opened as this")
+}
+
+/// A document as any JSON, which it was opened as.
+pub(crate) fn tree_mut(document: &mut dyn Document) -> &mut Tree {
+    document.as_any_mut().downcast_mut().expect("it was opened as this")
 }
 
 /// Edits a typed document, and finds out where if anybody wants to know.

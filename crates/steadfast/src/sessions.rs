@@ -8,7 +8,7 @@ use steadfast_core::{Limits, StoreId, StoreName};
 use steadfast_storage::Records;
 
 use crate::diagnostics::Monitor;
-use crate::driver::Keep;
+use crate::driver::{Clock, Keep};
 use crate::engine::Options;
 use crate::errors::StoreError;
 use crate::keys::new_write_id;
@@ -28,6 +28,7 @@ pub(crate) struct Sessions {
     options: Options,
     pub(crate) spills: Arc<Spills>,
     pub(crate) monitor: Arc<Monitor>,
+    pub(crate) clock: Clock,
     stage: Mutex<Stage>,
 }
 
@@ -35,7 +36,8 @@ impl Sessions {
     pub(crate) fn new(records: Arc<dyn Records>, spills: Spills, options: Options) -> Self {
         let monitor = Arc::new(Monitor::new(options.critical));
         let (spills, stage) = (Arc::new(spills), Mutex::new(Stage::Idle(records)));
-        Self { options, spills, monitor, stage }
+        let clock = Clock::new(&options);
+        Self { options, spills, monitor, clock, stage }
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -76,7 +78,8 @@ impl Sessions {
         };
         // Half of a random id is a seed that no other server has.
         let (spills, monitor) = (Arc::clone(&self.spills), Arc::clone(&self.monitor));
-        let keep = Keep::start(records, spills, monitor, &self.options, new_write_id().tag());
+        let driven = (&self.options, self.clock.clone());
+        let keep = Keep::start(records, spills, monitor, driven, new_write_id().tag());
         let keep = Arc::new(keep.map_err(StoreError::Thread)?);
         *stage = Stage::Running(Arc::clone(&keep));
         Ok(keep)

@@ -5,6 +5,7 @@
 //! must fit together is checked in one go, with everything that is wrong in one message. Start
 //! reading at [`Options::set`] and [`Options::check`].
 
+mod access;
 mod setting;
 mod table;
 mod value;
@@ -34,13 +35,13 @@ pub enum OnLoadFailure {
 /// What the players facade does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlayerSettings {
-    /// What stands before the id in the key of a record: `Player_` unless set.
+    /// What stands before the id in the key of a record (`PlayerKeyPrefix`): `Player_` unless set.
     pub key_prefix: String,
     /// How often a record is tried to be opened before its load has failed (`RetryAttempts`): 5
     /// unless set. Each try waits up to `open_timeout`.
     pub load_attempts_max: u32,
-    /// The pause after the first failed try, doubled after each other one up to eight times: 1 s
-    /// unless set.
+    /// The pause after the first failed try, doubled after each other one up to eight times
+    /// (`LoadRetryDelay`): 1 s unless set.
     pub load_retry_delay: Duration,
     /// What a player may do whose record could not be loaded (`OnLoadFailure`): `Disconnect` unless
     /// set.
@@ -48,9 +49,6 @@ pub struct PlayerSettings {
     /// How old changes that are not stored may be before [`try_debit`](crate::Players::try_debit) is
     /// refused (`MaxUndurableAge`): 120 s unless set.
     pub undurable_age_max: Duration,
-    /// From which stored size on a warning is given, in bytes (`WarnDataBytes`): 1,000,000 unless
-    /// set.
-    pub data_size_warn: usize,
 }
 
 impl Default for PlayerSettings {
@@ -61,7 +59,6 @@ impl Default for PlayerSettings {
             load_retry_delay: Duration::from_secs(1),
             on_load_failure: OnLoadFailure::Disconnect,
             undurable_age_max: Duration::from_mins(2),
-            data_size_warn: 1_000_000,
         }
     }
 }
@@ -100,11 +97,9 @@ pub struct CarriedSettings {
     pub autosave_check_every: Duration,
     /// Most autosaves at a time within the budgets of the live service.
     pub autosave_in_flight_max: usize,
-    /// How long a lease counts that nobody renews; 180 s unless set. Sessions whose
-    /// [mode](LeaseMode) is [`Timeout`](LeaseMode::Timeout) obey that one.
+    /// How long a lease counts that nobody renews, once `LeaseMode` is set to `Timeout`; 180 s unless
+    /// set. Sessions whose [mode](LeaseMode) is [`Timeout`](LeaseMode::Timeout) obey that one.
     pub lease_timeout: Option<Duration>,
-    /// Most tries of a request.
-    pub attempts_max: u32,
     /// How long a request waits for its budget.
     pub budget_timeout: Duration,
     /// How often it looks meanwhile.
@@ -127,7 +122,6 @@ impl Default for CarriedSettings {
             autosave_check_every: Duration::from_secs(1),
             autosave_in_flight_max: 2,
             lease_timeout: None,
-            attempts_max: 5,
             budget_timeout: Duration::from_secs(10),
             budget_poll_every: Duration::from_millis(250),
             close_retry_every: Duration::from_secs(1),
@@ -178,10 +172,8 @@ impl Options {
         if let Err(more) = self.sessions.check() {
             problems.extend(more.problems);
         }
-        problems.extend(operations::problems(&self.operations, &self.limits));
-        if let Err(more) = self.players.check() {
-            problems.extend(more.problems);
-        }
+        problems.extend(operations::problem(&self.operations, &self.limits));
+        problems.extend(self.players.prefix_problem(&self.limits));
         let interval = self.sessions.autosave_every;
         let is_timeout = matches!(self.sessions.mode, LeaseMode::Timeout(_));
         // Sessions of the mode `timeout` were checked with the others.

@@ -1,7 +1,8 @@
 //! What changed in sessions and what happened to a store, for whoever listens.
 //!
 //! ```text
-//!   edit, hook, operation ──► ChangeLog ──► Events<Arc<Changed>>   of one session, the newest 64
+//!   edit, hook, operation,
+//!   transaction of several ──► ChangeLog ──► Events<Arc<Changed>>   of one session, the newest 64
 //!                                     └───► audit log              the newest `audit_max`
 //!   session, opening, queueing ────────────► Events<StoreEvent>    of the store, the newest 4,096
 //! ```
@@ -16,7 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use steadfast_core::document::{Change, Changes};
 use steadfast_core::id::{EntryId, OperationId, OperationKind};
-use steadfast_core::operation::Death;
 use steadfast_core::session::SessionState;
 use steadfast_core::{Code, Path, SessionId, Timestamp, Value};
 
@@ -110,6 +110,8 @@ impl Watch {
 #[derive(Default)]
 struct Logged {
     count: u64,
+    /// Why its session takes part in a transaction over several: what that gives shows later.
+    joint: Note,
     audit: VecDeque<Arc<Changed>>,
 }
 
@@ -129,6 +131,12 @@ impl ChangeLog {
         watch: Arc<Watch>,
     ) -> Self {
         Self { settings, clock, watch, queue: Arc::default(), logged: Mutex::default() }
+    }
+
+    /// One that nobody ever listens to.
+    pub(crate) fn silent() -> Self {
+        let clock = Arc::new(|| Timestamp::from_unix_seconds(0));
+        Self::new(ChangeSettings::default(), clock, Arc::default())
     }
 
     fn logged(&self) -> MutexGuard<'_, Logged> {
@@ -166,6 +174,18 @@ impl ChangeLog {
         }
         // Under the lock: they are told in the order of their numbers.
         self.queue.add(changed, false);
+    }
+
+    /// Its session takes part in a transaction over several sessions, for this reason: in one at a
+    /// time, until that is settled.
+    pub(crate) fn begin_joint(&self, note: Note) {
+        self.logged().joint = note;
+    }
+
+    /// Keeps what that transaction took or gave.
+    pub(crate) fn record_joint(&self, places: Places) {
+        let note = self.logged().joint.clone();
+        self.record(note, places);
     }
 
     pub(crate) fn notify(&self) {
@@ -224,13 +244,24 @@ pub enum StoreEvent {
         /// How it ended.
         state: SessionState,
     },
-    /// An operation was queued by this server, and was not before.
+    /// What is stored of a session has reached [`Options::data_size_warn`](crate::Options). Told again
+    /// only once it was smaller in between.
+    DataLarge {
+        /// Of which record.
+        entry: EntryId,
+        /// The session.
+        session: SessionId,
+        /// In bytes.
+        size: usize,
+    },
+    /// An operation was queued by this server or one of its operators, and was not before.
     OperationQueued {
         /// To which record.
         entry: EntryId,
         /// Which.
         operation: OperationId,
-        /// What handles it.
+        /// What handles it; `requeued` for a dead letter that an operator queued again, which keeps its
+        /// own kind.
         kind: OperationKind,
     },
     /// What an operation changed is stored.
@@ -277,15 +308,6 @@ pub enum StoreEvent {
         /// Why.
         reason: Arc<str>,
     },
-}
-
-/// The code of an operation that failed for good.
-pub(crate) fn code_of(death: Death) -> Code {
-    match death {
-        Death::MissingHandler => Code::MissingHandler,
-        Death::TimeToLive => Code::OperationExpired,
-        Death::Attempts | Death::Handler | Death::Operator => Code::HandlerFailed,
-    }
 }
 
 impl Steadfast {
@@ -342,18 +364,5 @@ mod tests {
         assert_eq!((told.change_count, told.details.as_ref()), (1, None));
         assert_eq!((events.try_next(), log.audit()), (None, vec![]));
         assert!(log.watch.is_on());
-    }
-
-    #[test]
-    fn each_death_of_an_operation_has_its_code() {
-        let codes: Vec<_> = Death::ALL.into_iter().map(|death| code_of(death).name()).collect();
-        let expected = [
-            "HandlerFailed",
-            "OperationExpired",
-            "MissingHandler",
-            "HandlerFailed",
-            "HandlerFailed",
-        ];
-        assert_eq!(codes, expected);
     }
 }

@@ -139,8 +139,7 @@ impl Steadfast {
     /// [`StoreError`].
     pub fn store_blocking<T: Data>(&self, name: &str) -> Result<Store<T>, StoreError> {
         let (keep, store) = self.sessions.of_store(name, &self.limits)?;
-        let documents = self.sessions.options().documents;
-        Ok(Store::typed(keep, Arc::clone(&self.limits), store, documents))
+        Ok(Store::typed(self.clone(), keep, store))
     }
 
     /// The records of a data store as any JSON.
@@ -158,8 +157,7 @@ impl Steadfast {
     /// [`StoreError`].
     pub fn values_blocking(&self, name: &str) -> Result<Store<Dynamic>, StoreError> {
         let (keep, store) = self.sessions.of_store(name, &self.limits)?;
-        let documents = self.sessions.options().documents;
-        Ok(Store::dynamic(keep, Arc::clone(&self.limits), store, documents))
+        Ok(Store::dynamic(self.clone(), keep, store))
     }
 
     /// What people do to the records of a data store and scope, under the name of one of them.
@@ -438,6 +436,10 @@ impl Steadfast {
         self.sessions.close();
         self.sweeper.stop();
         self.backend().close().map_err(|reason| Stopped { reason })
+    }
+
+    pub(crate) fn shared_limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits)
     }
 
     pub(crate) fn records(&self) -> &LocalRecords {

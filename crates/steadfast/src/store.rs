@@ -1,5 +1,7 @@
 //! A data store as sessions see it: records of one shape, opened one at a time.
 
+mod offline;
+
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -19,8 +21,10 @@ use crate::answer::submit;
 use crate::driver::{Dropped, Hold, Keep, Listener, SessionEvents};
 use crate::errors::SessionOpenError;
 use crate::hooks::StoreHooks;
+use crate::operator::Operator;
 use crate::session::{Data, Dynamic, Session, Wiring};
 use crate::signals::Watch;
+use crate::steadfast::Steadfast;
 
 type Defaults = Arc<dyn Fn() -> Result<JsonText, InvalidData> + Send + Sync>;
 type Load =
@@ -28,6 +32,7 @@ type Load =
 
 /// The records of a data store, as sessions open them. A cheap handle.
 pub struct Store<T> {
+    pub(crate) db: Steadfast,
     pub(crate) keep: Arc<Keep>,
     pub(crate) limits: Arc<Limits>,
     id: StoreId,
@@ -43,14 +48,10 @@ pub struct Store<T> {
 }
 
 impl<T: Data> Store<T> {
-    pub(crate) fn typed(
-        keep: Arc<Keep>,
-        limits: Arc<Limits>,
-        id: StoreId,
-        documents: DocumentLimits,
-    ) -> Self {
+    pub(crate) fn typed(db: Steadfast, keep: Arc<Keep>, id: StoreId) -> Self {
+        let documents = db.sessions().options().documents;
         let defaults = move || Ok(Typed::new(T::default(), documents)?.encode());
-        Self::new(keep, limits, id, documents, load_typed::<T>(None), Arc::new(defaults))
+        Self::new(db, keep, id, load_typed::<T>(None), Arc::new(defaults))
     }
 
     /// Refuses what the game does not want stored: of every edit, and of what is opened. An
@@ -68,17 +69,12 @@ fn load_typed<T: Data>(check: Option<TypedCheck<T>>) -> Load {
 }
 
 impl Store<Dynamic> {
-    pub(crate) fn dynamic(
-        keep: Arc<Keep>,
-        limits: Arc<Limits>,
-        id: StoreId,
-        documents: DocumentLimits,
-    ) -> Self {
+    pub(crate) fn dynamic(db: Steadfast, keep: Arc<Keep>, id: StoreId) -> Self {
         let load: Load = Arc::new(|schema, stored, documents| {
             schema.load_tree(stored, documents).map(Loaded::boxed)
         });
         let defaults: Defaults = Arc::new(|| Ok(JsonText::trusted("{}")));
-        Self::new(keep, limits, id, documents, load, defaults)
+        Self::new(db, keep, id, load, defaults)
     }
 
     /// What a missing record begins as: an empty object unless set. What the template of the
@@ -91,16 +87,11 @@ impl Store<Dynamic> {
 }
 
 impl<T> Store<T> {
-    fn new(
-        keep: Arc<Keep>,
-        limits: Arc<Limits>,
-        id: StoreId,
-        documents: DocumentLimits,
-        load: Load,
-        defaults: Defaults,
-    ) -> Self {
+    fn new(db: Steadfast, keep: Arc<Keep>, id: StoreId, load: Load, defaults: Defaults) -> Self {
         let watch = Arc::new(Watch::new(keep.changes));
+        let (limits, documents) = (db.shared_limits(), db.sessions().options().documents);
         Self {
+            db,
             keep,
             limits,
             id,
@@ -237,6 +228,13 @@ impl<T> Store<T> {
         }
     }
 
+    /// What people do to the records of this data store and scope, under the name of one of them. It
+    /// works on stored JSON, and knows nothing of the schema, the hooks and the handlers that were
+    /// given here.
+    pub fn operator(&self, name: impl Into<Arc<str>>) -> Operator {
+        self.db.operator(self.id.clone(), self.scope.clone(), name)
+    }
+
     /// The record of a key.
     pub(crate) fn entry(&self, key: &str) -> Result<EntryId, NameError> {
         let key = EntryKey::parse(key, &self.limits)?;
@@ -261,7 +259,8 @@ impl<T> Store<T> {
         let parse: Parse = Arc::new(move |stored| load(&schema, stored, documents));
         let handlers = Arc::clone(&self.handlers);
         let hooks = Arc::new(self.hooks.of_session(events));
-        Ok(OpenRequest { entry, defaults, parse, claim, handlers, hooks, spill })
+        let is_play = true;
+        Ok(OpenRequest { entry, defaults, parse, claim, handlers, hooks, spill, is_play })
     }
 }
 
@@ -282,6 +281,7 @@ impl Drop for Opening {
 impl<T> Clone for Store<T> {
     fn clone(&self) -> Self {
         Self {
+            db: self.db.clone(),
             keep: Arc::clone(&self.keep),
             limits: Arc::clone(&self.limits),
             id: self.id.clone(),

@@ -40,7 +40,8 @@ fn put(rng: &mut Rng, n: u64, counter: u64) -> Write {
     let store = StoreId { universe: UniverseId(1), name: StoreName::trusted("players") };
     let key = EntryKey::trusted(format!("u_{n}"));
     let entry = EntryId { store, scope: Scope::global(), key };
-    let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content, pinned: false });
+    let body =
+        RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content, pinned: false, schema: None });
     Write::Put { key: RowKey::Entry(entry), revision: Revision { counter, tag: n }, body }
 }
 

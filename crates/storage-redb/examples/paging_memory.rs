@@ -48,7 +48,7 @@ fn put(rng: &mut Rng, n: u64) -> [Write; 3] {
     let value = JsonText::trusted(text);
     let content = Content { value, user_ids: Vec::new(), metadata: Metadata::empty() };
     let content = Some(Arc::new(content));
-    let body = EntryBody { birth: Birth::ThisWrite, content, pinned: false };
+    let body = EntryBody { birth: Birth::ThisWrite, content, pinned: false, schema: None };
     let (id, revision) = (entry(n), Revision { counter: 1, tag: n });
     let value = i64::try_from(rng.below(1_000_000)).ok();
     let ordered = RowBody::Ordered(OrderedBody { value });

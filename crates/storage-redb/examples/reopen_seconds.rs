@@ -42,7 +42,7 @@ fn put(rng: &mut Rng, n: u64, counter: u64) -> [Write; 2] {
     value.push('"');
     let (value, metadata) = (JsonText::trusted(value), Metadata::empty());
     let content = Some(Arc::new(Content { value, user_ids: Vec::new(), metadata }));
-    let body = EntryBody { birth: Birth::ThisWrite, content, pinned: false };
+    let body = EntryBody { birth: Birth::ThisWrite, content, pinned: false, schema: None };
     let (id, revision) = (entry(n), Revision { counter, tag: n });
     let (key, history) = (RowKey::Entry(id.clone()), RowKey::Revision(id, counter));
     let revision_row = Write::Put { key: history, revision, body: RowBody::Revision(body.clone()) };

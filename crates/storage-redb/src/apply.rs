@@ -410,9 +410,9 @@ impl Apply<'_, '_> {
         stamp: Timestamp,
     ) -> Result<State<'c>, EngineError> {
         let (revision, birth) = (new.revision, new.birth.time(stamp));
-        let (pinned, place) = (new.pinned, Place::Tombstone);
+        let (pinned, schema, place) = (new.pinned, new.schema, Place::Tombstone);
         let mut state =
-            State { revision, stamped_at: stamp, birth, pinned, value_size: None, place };
+            State { revision, stamped_at: stamp, birth, pinned, schema, value_size: None, place };
         let Some(bytes) = new.content.as_deref() else { return Ok(state) };
         if bytes.len() <= inline_max {
             state.place = Place::Inline(bytes);

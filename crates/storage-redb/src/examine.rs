@@ -72,6 +72,7 @@ pub(crate) struct Rescued {
     pub(crate) stamped_at: Timestamp,
     pub(crate) birth: Timestamp,
     pub(crate) pinned: bool,
+    pub(crate) schema: Option<u32>,
     /// The encoded content; nothing in a tombstone.
     pub(crate) content: Option<Vec<u8>>,
 }
@@ -104,9 +105,18 @@ impl ValueHead {
             birth: self.birth,
             // Whose row is lost stays until somebody looked at it.
             pinned: true,
+            // Nothing but the row told it.
+            schema: None,
             value_size: None,
             place: crate::encode::entry::Place::Stored(self.pointer),
         }
+    }
+}
+
+/// An engine on damaged pages may panic when it closes, too.
+impl Drop for Patient {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -389,6 +399,6 @@ fn rescue(
     if let Some(Err(damage)) = bytes.as_deref().map(content::decode) {
         return Ok(Finding::Damaged(damage.to_string()));
     }
-    let State { revision, stamped_at, birth, pinned, .. } = *state;
-    Ok(Finding::Here(Rescued { revision, stamped_at, birth, pinned, content: bytes }))
+    let State { revision, stamped_at, birth, pinned, schema, .. } = *state;
+    Ok(Finding::Here(Rescued { revision, stamped_at, birth, pinned, schema, content: bytes }))
 }

@@ -108,6 +108,7 @@ pub(crate) struct NewState {
     pub(crate) revision: Revision,
     pub(crate) birth: Birth,
     pub(crate) pinned: bool,
+    pub(crate) schema: Option<u32>,
     /// The encoded content; nothing in a tombstone.
     pub(crate) content: Option<Vec<u8>>,
 }
@@ -365,5 +366,5 @@ fn deletion(stores: &StoreNumbers, key: &RowKey) -> Change {
 
 fn new_state(revision: Revision, body: &EntryBody) -> NewState {
     let content = body.content.as_deref().map(content::encode);
-    NewState { revision, birth: body.birth, pinned: body.pinned, content }
+    NewState { revision, birth: body.birth, pinned: body.pinned, schema: body.schema, content }
 }

@@ -298,7 +298,12 @@ pub(crate) fn state_found(
         return Ok(Found::Corrupt(key));
     };
     let birth = Birth::At(state.birth);
-    let body = EntryBody { birth, content: content.map(Arc::new), pinned: state.pinned };
+    let body = EntryBody {
+        birth,
+        content: content.map(Arc::new),
+        pinned: state.pinned,
+        schema: state.schema,
+    };
     let is_revision = matches!(key, RowKey::Revision(..));
     let body = if is_revision { RowBody::Revision(body) } else { RowBody::Entry(body) };
     let (revision, stamped_at) = (state.revision, state.stamped_at);

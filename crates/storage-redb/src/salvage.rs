@@ -318,8 +318,8 @@ impl Rescue<'_> {
 }
 
 fn new_state(state: Rescued) -> (NewState, Timestamp) {
-    let Rescued { revision, stamped_at, birth, pinned, content } = state;
-    (NewState { revision, birth: Birth::At(birth), pinned, content }, stamped_at)
+    let Rescued { revision, stamped_at, birth, pinned, schema, content } = state;
+    (NewState { revision, birth: Birth::At(birth), pinned, schema, content }, stamped_at)
 }
 
 fn nameless(entry_key: &[u8], stores: &HashMap<u32, StoreId>) -> String {

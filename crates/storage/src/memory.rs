@@ -215,20 +215,7 @@ fn page(mut run: impl Iterator<Item = Row>, limit: usize) -> ScanReply {
 
 /// The value of an entry of an ordered data store.
 fn ordered_value(body: &RowBody) -> Option<i64> {
-    match body {
-        RowBody::Ordered(body) => body.value,
-        RowBody::Store(_)
-        | RowBody::Entry(_)
-        | RowBody::Revision(_)
-        | RowBody::ApiKey(_)
-        | RowBody::Universe(_)
-        | RowBody::Review
-        | RowBody::Record(_)
-        | RowBody::Ends(_)
-        | RowBody::Presence(_)
-        | RowBody::Mail(_)
-        | RowBody::Ledger(_) => None,
-    }
+    body.as_ordered()?.value
 }
 
 /// A backend whose rows live as long as it does. For tests and for trying things out.

@@ -1,8 +1,8 @@
 //! `docs/reference/errors.md`: every code and every kind of error.
 
-use std::fmt::Write as _;
-
 use steadfast_core::{Code, ErrorKind};
+
+use crate::line;
 
 const HEAD: &str = "\
 # Errors
@@ -34,10 +34,6 @@ pub(crate) fn page() -> String {
         line(&mut page, &cells);
     }
     page
-}
-
-fn line(page: &mut String, cells: &[&str]) {
-    writeln!(page, "| {} |", cells.join(" | ")).expect("text grows");
 }
 
 const fn todo(kind: ErrorKind) -> &'static str {

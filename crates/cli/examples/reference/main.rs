@@ -2,13 +2,16 @@
 //! keep them: `cargo run --profile ci -p steadfast-cli --example reference errors`.
 
 mod errors;
+mod metrics;
 mod settings;
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let page = match std::env::args().nth(1).as_deref() {
         Some("errors") => errors::page(),
+        Some("metrics") => metrics::page(),
         Some("settings") => settings::page(),
         Some(_) | None => return ExitCode::from(2),
     };
@@ -17,6 +20,10 @@ fn main() -> ExitCode {
         print!("{page}");
     }
     ExitCode::SUCCESS
+}
+
+fn line(page: &mut String, cells: &[&str]) {
+    writeln!(page, "| {} |", cells.join(" | ")).expect("text grows");
 }
 
 /// Checks that a page stands in the documents as it would be printed.

@@ -159,6 +159,16 @@ pub(crate) struct EntryList {
 pub(crate) struct EntryRevisions {
     #[command(flatten)]
     pub(crate) place: EntryPlace,
+    #[command(flatten)]
+    pub(crate) past: Past,
+    /// Most revisions that are listed.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: u64,
+}
+
+/// Which revisions are listed, and in which order.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Past {
     /// Only those that were not written before this time, such as 2026-11-20T08:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) since: Option<Timestamp>,
@@ -168,9 +178,6 @@ pub(crate) struct EntryRevisions {
     /// The oldest one first instead of the newest.
     #[arg(long)]
     pub(crate) oldest_first: bool,
-    /// Most revisions that are listed.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) limit: u64,
 }
 
 /// `entry diff`.

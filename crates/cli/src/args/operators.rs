@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use steadfast_core::{Path, Timestamp, UniverseId};
 use steadfast_server::operator::wire::Edit;
 
-use super::entry::parse_time;
+use super::entry::{Past, parse_time};
 use super::{CURRENT, Consent, EntryPlace, Target, UniversePlace, parse_universe};
 
 /// `record`.
@@ -135,15 +135,8 @@ impl RecordEdit {
 pub(crate) struct RecordHistory {
     #[command(flatten)]
     pub(crate) place: EntryPlace,
-    /// Only those that were not written before this time, such as 2026-11-20T08:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub(crate) since: Option<Timestamp>,
-    /// Only those that were not written after this time.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub(crate) until: Option<Timestamp>,
-    /// The oldest one first instead of the newest.
-    #[arg(long)]
-    pub(crate) oldest_first: bool,
+    #[command(flatten)]
+    pub(crate) past: Past,
     #[command(flatten)]
     pub(crate) limit: Limit,
 }
@@ -226,7 +219,8 @@ pub(crate) struct SessionList {
 pub(crate) struct OperationQueue {
     #[command(flatten)]
     pub(crate) place: EntryPlace,
-    /// What handles it: a kind of the game's, or `set`, `add` or `remove`.
+    /// What handles it: a kind of the game's, or `steadfast.set`, `steadfast.add` or
+    /// `steadfast.remove`, which every record understands.
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: String,
     /// What the handler is given, as JSON. For `add`: `{"path":"coins","amount":100}`.
@@ -278,11 +272,22 @@ pub(crate) enum OperationKind {
 pub(crate) struct OperationEnd {
     #[command(flatten)]
     pub(crate) place: EntryPlace,
-    /// The operation.
-    #[arg(value_name = "ID")]
-    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) which: WhichOperation,
     #[command(flatten)]
     pub(crate) mandate: Mandate,
+}
+
+/// Which operations end.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct WhichOperation {
+    /// The operation.
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// All operations that wait.
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// `deadletter list`.

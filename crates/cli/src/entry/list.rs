@@ -3,7 +3,7 @@
 use serde::Serialize;
 use steadfast_open_cloud::time::v1_json;
 
-use crate::args::{EntryList, EntryRevisions};
+use crate::args::{EntryList, EntryRevisions, Past};
 use crate::failure::Result;
 use crate::paging::Paging;
 use crate::printer::{Printer, Show};
@@ -40,7 +40,7 @@ pub(super) async fn run_list(list: EntryList, printer: Printer) -> Result<()> {
 
 pub(super) async fn run_revisions(revisions: EntryRevisions, printer: Printer) -> Result<()> {
     let name = super::name_of(&revisions.place);
-    let EntryRevisions { place, since, until, oldest_first, limit } = revisions;
+    let EntryRevisions { place, past: Past { since, until, oldest_first }, limit } = revisions;
     let query_of =
         |page_size| RevisionQuery { entry: name.clone(), oldest_first, since, until, page_size };
     let work = async |target: &Target| {

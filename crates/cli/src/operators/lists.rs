@@ -4,7 +4,7 @@ use steadfast_server::operator::{Listed, PAGE_SIZE_MAX, wire};
 
 use super::shown::or_none;
 use crate::args::{
-    DeadLetterList, EntryPlace, Limit, LogList, OperationKind, OperationList, RecordHistory,
+    DeadLetterList, EntryPlace, Limit, LogList, OperationKind, OperationList, Past, RecordHistory,
     SessionList,
 };
 use crate::entry::name_of;
@@ -32,7 +32,7 @@ async fn all<T: Show>(
 }
 
 pub(super) async fn history(history: RecordHistory, printer: Printer) -> Result<()> {
-    let RecordHistory { place, since, until, oldest_first, limit } = history;
+    let RecordHistory { place, past: Past { since, until, oldest_first }, limit } = history;
     let name = name_of(&place);
     let list = async |target: &Target| {
         let page = async |part: ListPart<'_>| {
@@ -75,6 +75,26 @@ async fn listed_operations(
         .map_err(|failure| failure.context(format!("cannot list operations of `{name}`")))
 }
 
+/// The ids of all operations that wait for a record.
+pub(super) async fn pending_ids(place: &EntryPlace) -> Result<Vec<String>> {
+    let name = name_of(place);
+    let list = async |target: &Target| {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let part = ListPart { after: after.as_deref(), limit: PAGE_SIZE_MAX };
+            let page = target.operations(&name, &Listed::Pending, part).await?;
+            ids.extend(page.items.into_iter().map(|operation| operation.id));
+            after = page.next;
+            if after.is_none() {
+                return Ok(ids);
+            }
+        }
+    };
+    Target::with(&place.target, list)
+        .await
+        .map_err(|failure| failure.context(format!("cannot list operations of `{name}`")))
+}
+
 pub(super) async fn sessions(list: SessionList, printer: Printer) -> Result<()> {
     let SessionList { universe: place, store, limit } = list;
     let store = StoreRef { universe: place.universe, name: store };
@@ -103,9 +123,10 @@ impl Show for wire::Operation {
     }
 
     fn cells(&self) -> Vec<String> {
-        let state = match &self.verdict {
-            Some(verdict) => format!("{}, to {verdict}", self.state),
-            None => self.state.clone(),
+        let state = match (&self.verdict, &self.code) {
+            (Some(verdict), _) => format!("{}, to {verdict}", self.state),
+            (None, Some(code)) => format!("{} {code}", self.state),
+            (None, None) => self.state.clone(),
         };
         let payload = match (&self.payload, self.payload_size) {
             (Some(payload), _) => shortened(payload.get()),

@@ -1,10 +1,13 @@
 //! Looking at one record.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use steadfast_server::operator::wire;
 
 use super::shown::{or_none, yes_or_no};
 use crate::args::{EntryPlace, RecordDiff, RecordExport};
+use crate::duration::shown_duration;
 use crate::entry::name_of;
 use crate::failure::Result;
 use crate::printer::{self, Printer, Show, shortened};
@@ -34,6 +37,8 @@ impl Show for wire::Record {
             "fence",
             "saves",
             "touched",
+            "last login",
+            "play time",
             "ends",
             "waiting",
             "receipts",
@@ -51,7 +56,9 @@ impl Show for wire::Record {
             .ends
             .iter()
             .map(|end| format!("{} {} after {} saves", end.fence, end.how, end.save_count));
-        let wire::Ledger { pending, full, kept, permanent, dead, size, horizon } = &self.ledger;
+        let wire::Ledger { pending, full, kept, permanent, dead, size, horizon, damaged } =
+            &self.ledger;
+        let size = if *damaged { "damaged".to_owned() } else { format!("{size} bytes") };
         let data = match state {
             None => "missing".to_owned(),
             Some(state) if state.deleted => "deleted".to_owned(),
@@ -69,11 +76,13 @@ impl Show for wire::Record {
             or_none(self.fence.as_ref()),
             self.save_count.to_string(),
             or_none(self.touched_at.as_ref()),
+            or_none(self.last_login.as_ref()),
+            shown_duration(Duration::from_millis(self.play_time_ms)),
             crate::inspect::lines_or_none(ends),
             pending.to_string(),
             format!("{full} full, {kept} ids, {permanent} permanent"),
             dead.to_string(),
-            format!("{size} bytes"),
+            size,
             or_none(horizon.as_ref()),
             data,
         ]
@@ -178,7 +187,7 @@ impl Show for wire::Session {
 
 impl Show for wire::Revision {
     fn titles() -> Vec<&'static str> {
-        vec!["revision", "updated", "kept for good", "size"]
+        vec!["revision", "updated", "kept for good", "schema", "size"]
     }
 
     fn cells(&self) -> Vec<String> {
@@ -187,6 +196,12 @@ impl Show for wire::Revision {
             Some(size) => format!("{size} bytes"),
             None => "unknown".to_owned(),
         };
-        vec![self.revision.clone(), self.updated_at.clone(), yes_or_no(self.pinned), size]
+        vec![
+            self.revision.clone(),
+            self.updated_at.clone(),
+            yes_or_no(self.pinned),
+            self.schema.map(|schema| schema.to_string()).unwrap_or_default(),
+            size,
+        ]
     }
 }

@@ -66,7 +66,11 @@ fn done(is_dry_run: bool) -> String {
 }
 
 fn numbers(ledger: &Ledger) -> String {
-    let Ledger { pending, full, kept, permanent, dead, size, .. } = ledger;
+    let Ledger { pending, full, kept, permanent, dead, size, damaged, .. } = ledger;
+    if *damaged {
+        return "damaged: counted anew, so that what was issued before is refused if unknown"
+            .to_owned();
+    }
     format!(
         "{full} full receipts, {kept} ids, {permanent} permanent, {dead} dead letters, {pending} \
          waiting, {size} bytes"

@@ -45,7 +45,7 @@ pub(crate) fn seed(place: &Place, lines: &str) {
 
 /// A game server that holds an entry of a directory, and is gone without a word.
 pub(crate) fn hold(dir: &Path, key: &str) {
-    use steadfast::core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody};
+    use steadfast::core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody, Usage};
     use steadfast::core::row::Birth;
     use steadfast::core::{
         Batch, EntryId, EntryKey, Revision, RowBody, RowKey, Scope, ServerId, SessionId, StoreId,
@@ -59,7 +59,9 @@ pub(crate) fn hold(dir: &Path, key: &str) {
     let (server, mode, since) = (ServerId(0xfeed), LeaseMode::Presence, Birth::ThisWrite);
     let lease = Some(Lease { server, session, mode, since });
     let (format, schema, fence, save_seq) = (RECORD_FORMAT, 0, Fence::first(session), 0);
-    let body = RowBody::Record(RecordBody { format, schema, lease, fence, save_seq, write_id });
+    let usage = Usage::default();
+    let body =
+        RowBody::Record(RecordBody { format, schema, lease, fence, save_seq, write_id, usage });
     let put = Write::Put { key: RowKey::Record(entry), revision: Revision::first(write_id), body };
     let batch = Batch { conditions: vec![], writes: vec![put] };
     let options = steadfast_storage_redb::Options::default();

@@ -47,6 +47,8 @@ fn a_record_is_shown_and_edited() {
         fence  none
         saves  0
         touched  none
+        last login  none
+        play time  0 s
         ends  none
         waiting  0
         receipts  0 full, 0 ids, 0 permanent
@@ -95,9 +97,9 @@ fn a_record_has_a_past_that_is_compared_put_back_and_exported() {
         change(place, "record edit", &["u_1", "--remove", "name", "--yes"]).ok();
         let history = run(place, "record history", &["u_1"]).ok();
         assert_snapshot!(filtered(&history, &[]), @"
-        REVISION  UPDATED  KEPT FOR GOOD  SIZE
-        [VERSION]  [TIME]  yes  12 bytes
-        [VERSION]  [TIME]  yes  23 bytes
+        REVISION  UPDATED  KEPT FOR GOOD  SCHEMA  SIZE
+        [VERSION]  [TIME]  yes  0  12 bytes
+        [VERSION]  [TIME]  yes  0  23 bytes
         [VERSION]  [TIME]  yes  11 bytes
         ");
         let oldest = ["u_1", "--oldest-first", "--limit", "1", "--format", "json"];
@@ -165,7 +167,7 @@ fn a_record_is_deleted_with_its_exact_name_only() {
 fn operations_wait_for_a_record_that_nobody_has_opened_yet() {
     check_both(|place| {
         let payload = r#"{"path":"coins","amount":100}"#;
-        let queue = ["u_1", "--kind", "add", "--payload", payload, "--id", "gift-1"];
+        let queue = ["u_1", "--kind", "steadfast.add", "--payload", payload, "--id", "gift-1"];
         let plan = change(place, "operation queue", &[&queue[..], &["--dry-run"]].concat()).ok();
         assert_snapshot!(plan.trim_end(), @"
         operation  gift-1
@@ -233,12 +235,37 @@ fn operations_wait_for_a_record_that_nobody_has_opened_yet() {
 }
 
 #[test]
+fn everything_that_waits_for_a_record_ends_at_once() {
+    check_both(|place| {
+        for id in ["a", "b", "c"] {
+            let queue = ["u_1", "--kind", "game.mail", "--id", id, "--yes"];
+            change(place, "operation queue", &queue).ok();
+        }
+        let verdicts = || -> Vec<Value> {
+            let listed = run(place, "operation list", &["u_1", "--format", "json"]).ok();
+            let verdict = |line| serde_json::from_str::<Value>(line).unwrap()["verdict"].clone();
+            listed.lines().map(verdict).collect()
+        };
+        let dry = ["u_1", "--all", "--dry-run", "--format", "json"];
+        assert_eq!(change(place, "operation cancel", &dry).ok().lines().count(), 3);
+        assert_eq!(verdicts(), [Value::Null, Value::Null, Value::Null]);
+        let all = ["--all", "--yes", "--format", "json"];
+        let ended = change(place, "operation cancel", &[&["u_1"][..], &all].concat()).ok();
+        assert_eq!(ended.lines().count(), 3, "{ended}");
+        assert_eq!(verdicts(), ["cancel", "cancel", "cancel"]);
+        let nothing = change(place, "operation fail", &[&["u_2"][..], &all].concat());
+        assert_eq!((nothing.code, &*nothing.stdout), (Some(0), ""));
+        assert_eq!(nothing.stderr, "no operation waits for `7/players/global/u_2`\n");
+    });
+}
+
+#[test]
 fn a_dead_letter_is_queued_again_under_a_new_id() {
     let dir = tempfile::tempdir().unwrap();
     let place = &empty_directory(dir.path());
     let payload = r#"{"path":"name","amount":1}"#;
     for id in ["g-1", "g-2"] {
-        let queue = ["u_1", "--kind", "add", "--payload", payload, "--id", id, "--yes"];
+        let queue = ["u_1", "--kind", "steadfast.add", "--payload", payload, "--id", id, "--yes"];
         change(place, "operation queue", &queue).ok();
         change(place, "operation fail", &["u_1", id, "--yes"]).ok();
     }
@@ -261,6 +288,7 @@ fn a_dead_letter_is_queued_again_under_a_new_id() {
         let [words, letter, id] = requeue;
         let listed = run(place, "deadletter list", &["u_1"]).ok();
         assert!(listed.contains("ticket 81"), "{listed}");
+        assert!(listed.contains("failed HandlerFailed"), "{listed}");
         let again = change(place, words, &["u_1", letter, "--id", id, "--yes"]).ok();
         assert!(again.starts_with(&format!("operation  {id}\n")), "{again}");
         let refused = change(place, words, &["u_1", letter, "--id", "g-9", "--yes"]).failed(1);

@@ -16,8 +16,12 @@ fn content(size: usize) -> Arc<Content> {
 }
 
 fn put(key: RowKey, content: &Arc<Content>) -> Write {
-    let state =
-        EntryBody { birth: Birth::ThisWrite, content: Some(Arc::clone(content)), pinned: false };
+    let state = EntryBody {
+        birth: Birth::ThisWrite,
+        content: Some(Arc::clone(content)),
+        pinned: false,
+        schema: None,
+    };
     let body = match &key {
         RowKey::Revision(..) => RowBody::Revision(state),
         RowKey::Entry(_)
@@ -37,7 +41,12 @@ fn put(key: RowKey, content: &Arc<Content>) -> Write {
 
 fn found(revision: Revision) -> Found {
     let key = RowKey::Entry(entry("k"));
-    let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content: None, pinned: false });
+    let body = RowBody::Entry(EntryBody {
+        birth: Birth::ThisWrite,
+        content: None,
+        pinned: false,
+        schema: None,
+    });
     Found::Row(Row { key, revision, stamped_at: Timestamp::EPOCH, body })
 }
 

@@ -16,10 +16,10 @@ use crate::value::{Number, Value};
 /// One thing that an edit did at one place.
 #[derive(Clone, Debug, PartialEq)]
 enum Portion {
-    /// The number there went down by this much.
-    Less(Number),
-    /// It went up by this much.
-    More(Number),
+    /// The number there went down.
+    Less(Move),
+    /// It went up.
+    More(Move),
     /// The member there is gone.
     Gone(Value),
     /// There is a new member.
@@ -30,6 +30,25 @@ enum Portion {
     ItemsNew(Vec<Value>),
     /// Something else.
     Changed { before: Value, after: Value },
+}
+
+/// A number that became another. What lies between two fractions need not be a number that leads from
+/// the one to the other, so that both are kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Move {
+    before: Number,
+    after: Number,
+    amount: Number,
+}
+
+impl Move {
+    /// Nothing if what lies between is no number.
+    fn between(before: Number, after: Number) -> Option<Self> {
+        let (less, more) =
+            if after.compare(before).is_lt() { (after, before) } else { (before, after) };
+        let amount = more.checked_sub(less).ok()?;
+        Some(Self { before, after, amount })
+    }
 }
 
 /// What an edit did to a value.
@@ -49,8 +68,10 @@ impl Portions {
         let mut value = before.clone();
         for (path, portion) in &self.0 {
             match portion {
-                Portion::Less(amount) => {
-                    let left = number_at(&value, path).and_then(|it| it.checked_sub(*amount).ok());
+                Portion::Less(Move { before, after, amount }) => {
+                    let left = number_at(&value, path).and_then(|now| {
+                        if now == *before { Some(*after) } else { now.checked_sub(*amount).ok() }
+                    });
                     if let Some(left) = left {
                         put(&mut value, path, Value::Number(left));
                     }
@@ -74,7 +95,9 @@ impl Portions {
         let mut value = now.clone();
         for (path, portion) in &self.0 {
             match portion {
-                Portion::More(amount) => add(&mut value, path, *amount),
+                Portion::More(Move { before, after, amount }) => {
+                    add(&mut value, path, *amount, (*before, *after));
+                }
                 Portion::New(member) => join(&mut value, path, member),
                 Portion::ItemsNew(items) => append(&mut value, path, items),
                 Portion::Changed { before: Value::Null, after } => {
@@ -96,7 +119,9 @@ impl Portions {
         let mut value = now.clone();
         for (path, portion) in &self.0 {
             match portion {
-                Portion::Less(amount) => add(&mut value, path, *amount),
+                Portion::Less(Move { before, after, amount }) => {
+                    add(&mut value, path, *amount, (*after, *before));
+                }
                 Portion::Gone(member) => join(&mut value, path, member),
                 Portion::ItemsGone(items) => append(&mut value, path, items),
                 Portion::Changed { before, after } if *before != Value::Null => {
@@ -149,11 +174,8 @@ fn compare(before: &Value, after: &Value, place: &mut Path, found: &mut Vec<(Pat
             }
         }
         (Value::Number(old), Value::Number(new)) => {
-            let portion = if new.compare(*old).is_lt() {
-                old.checked_sub(*new).map(Portion::Less)
-            } else {
-                new.checked_sub(*old).map(Portion::More)
-            };
+            let kind = if new.compare(*old).is_lt() { Portion::Less } else { Portion::More };
+            let portion = Move::between(*old, *new).map(kind);
             let (before, after) = (before.clone(), after.clone());
             let portion = portion.unwrap_or(Portion::Changed { before, after });
             found.push((place.clone(), portion));
@@ -190,10 +212,12 @@ fn put(value: &mut Value, path: &Path, new: Value) {
     drop(value.set(path, new));
 }
 
-fn add(value: &mut Value, path: &Path, amount: Number) {
+/// Adds to a number, or makes of the one number the other.
+fn add(value: &mut Value, path: &Path, amount: Number, (from, to): (Number, Number)) {
     let sum = match value.get(path) {
         None => Some(amount),
-        Some(_) => number_at(value, path).and_then(|number| number.checked_add(amount).ok()),
+        Some(_) => number_at(value, path)
+            .and_then(|now| if now == from { Some(to) } else { now.checked_add(amount).ok() }),
     };
     if let Some(sum) = sum {
         put(value, path, Value::Number(sum));
@@ -203,7 +227,11 @@ fn add(value: &mut Value, path: &Path, amount: Number) {
 /// Puts a member, or adds it to what came to be there meanwhile.
 fn join(value: &mut Value, path: &Path, member: &Value) {
     match (value.get(path), member) {
-        (Some(Value::Number(_)), Value::Number(amount)) => add(value, path, *amount),
+        (Some(Value::Number(now)), Value::Number(amount)) => {
+            if let Ok(sum) = now.checked_add(*amount) {
+                put(value, path, Value::Number(sum));
+            }
+        }
         (Some(Value::Array(_)), Value::Array(items)) => append(value, path, items),
         (Some(Value::Object(_)), Value::Object(members)) => {
             for (key, member) in members.iter() {
@@ -282,6 +310,15 @@ mod tests {
         assert_eq!(portions.given_to(&now).to_json().as_str(), given);
         let returned = r#"{"coins":9,"gems":0,"items":["a","c","b"],"new":true}"#;
         assert_eq!(portions.returned_to(&now).to_json().as_str(), returned);
+    }
+
+    #[test]
+    fn fractions_between_which_no_number_lies_come_back_as_they_were() {
+        check(r#"{"n":0.3}"#, r#"{"n":0.1}"#, r#"{"n":0.1}"#);
+        check(r#"{"n":0.1}"#, r#"{"n":0.3}"#, r#"{"n":0.1}"#);
+        let portions = check(r#"{"n":3.5e175}"#, r#"{"n":-2.1e-125}"#, r#"{"n":-2.1e-125}"#);
+        let now = value(r#"{"n":1.0}"#);
+        assert_eq!(portions.returned_to(&now), value(r#"{"n":3.5e175}"#));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Facts about documents.
 
 mod model;
+mod plain;
 mod rules;
 mod tree;
 mod typed;

@@ -301,6 +301,14 @@ impl Document for Tree {
         self.transaction(edit).map(|((), changes)| changes)
     }
 
+    fn changes_since(&self, before: &Value) -> Changes {
+        let changes = Changes::from_paths(self.value().difference(before));
+        match &self.rules {
+            Some(rules) => rules.set_apart(changes, before, self.value()),
+            None => changes,
+        }
+    }
+
     fn put_value(&mut self, value: Value) -> Result<(), EditError> {
         let size = value.json_size();
         self.put_back(value, size);

@@ -107,6 +107,9 @@ impl GameServer {
     ) {
         let (me, is_live) = (self.presence.id(), self.presence.is_live(now));
         let settings = Arc::clone(&self.settings);
+        // A transaction is answered beside what is out for the session alone. The answer to that may
+        // be of before, and would pass for that of a store that went back.
+        self.forget_call(handle);
         let Some(session) = self.table.get_mut(handle) else { return };
         // Taken whole: most sessions have nothing to settle, and keep no room for it.
         let write = std::mem::take(&mut session.unsettled).swap_remove(index);

@@ -199,7 +199,8 @@ pub struct QueueRequest {
     pub kind: OperationKind,
     /// What the handler is given; nothing to take that of the dead letter that it replaces.
     pub payload: Option<JsonText>,
-    /// When it was issued; now if nothing.
+    /// When it was issued; now if nothing, by the server's knowledge of the store's time. Whoever may
+    /// queue it again later says it, and the same each time.
     pub issued_at: Option<Timestamp>,
     /// The schema that its payload was written for.
     pub schema: u32,
@@ -226,6 +227,8 @@ pub struct OpenRequest {
     pub hooks: Arc<dyn Hooks>,
     /// What an earlier session could not save.
     pub spill: Option<Spill>,
+    /// Whether it counts as a login, and its session as play time.
+    pub is_play: bool,
 }
 
 impl fmt::Debug for OpenRequest {

@@ -59,6 +59,8 @@ impl GameServer {
             for handle in self.table.handles() {
                 self.give_up(handle, out);
             }
+            // Nothing is told after the close.
+            self.settle_lost_parts(now, out);
             self.orphans.clear();
         }
         let is_empty = self.table.is_empty() && self.orphans.is_empty();
@@ -141,11 +143,7 @@ impl GameServer {
         event: SessionEvent,
         out: &mut Effects,
     ) {
-        let call = self.table.get(handle).and_then(|session| session.call);
-        self.came_back(handle);
-        if let Some(call) = call {
-            self.calls.forget(call);
-        }
+        self.forget_call(handle);
         let Some(mut session) = self.table.remove(handle) else { return };
         self.drop_timer(Timer::Session(handle.slot), session.timer);
         for waiter in std::mem::take(&mut session.waiters) {
@@ -198,6 +196,7 @@ impl GameServer {
         for handle in self.table.handles() {
             self.lose(handle, reason(), None, out);
         }
+        self.settle_lost_parts(now, out);
         self.on_ended(out);
     }
 }

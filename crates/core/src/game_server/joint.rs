@@ -14,8 +14,11 @@ use crate::game_server::{
 };
 use crate::id::Revision;
 use crate::outcome::Outcome;
+use crate::planted::Flaw;
 use crate::record::{JointOutcome, JointRefusal, RecordCommand, RecordWrite};
-use crate::session::{Access, LossReason, SaveError, SessionState, Unsettled, WriteKind};
+use crate::session::{
+    Access, JointError, LossReason, SaveError, SessionState, Unsettled, WriteKind,
+};
 use crate::time::{Monotonic, Now};
 
 /// A transaction over several sessions that is not settled everywhere.
@@ -53,69 +56,109 @@ impl Joint {
 impl GameServer {
     /// Edits several sessions of this server together, and saves them at once, as one batch: all of
     /// it is stored, or nothing. What the edit takes is gone at once, what it gives is there when it
-    /// is stored. Answered by [`Event::Settled`], at the revision of the first record.
+    /// is stored. Answered by [`Event::Settled`], at the revision of one of its records.
+    ///
+    /// Each session's hook is asked once before, about all that its record will hold then.
     ///
     /// # Errors
     /// [`EditRefused`]: nothing was changed. [`Access::Joined`]: one of them takes part in another
-    /// such transaction.
+    /// such transaction. [`JointError::HookPanicked`]: the session of that record is over besides.
     pub fn transact<R>(
         &mut self,
         now: Now,
         handles: &[SessionHandle],
         edit: impl FnOnce(&mut [Draft]) -> Result<R, Cancel>,
         out: &mut Effects,
-    ) -> Result<(R, Ticket), EditRefused<EditError>> {
+    ) -> Result<(R, Ticket), EditRefused<JointError>> {
         let now = self.tick(now, out);
+        let mut drafts = self.drafts_of(now, handles, out).map_err(EditRefused::Access)?;
+        let cancelled = |cancel: Cancel| EditRefused::Edit(EditError::from(cancel).into());
+        let answer = edit(&mut drafts).map_err(cancelled)?;
+        let ticket = self.new_ticket();
+        let joined = self.join_all(now, ticket, (handles, &drafts), out);
+        if joined.is_ok() {
+            self.begin_joint(now, ticket, handles, out);
+        }
+        finish(out);
+        joined.map(|()| (answer, ticket)).map_err(EditRefused::Edit)
+    }
+
+    /// What different sessions hold, each as a draft.
+    fn drafts_of(
+        &mut self,
+        now: Monotonic,
+        handles: &[SessionHandle],
+        out: &mut Effects,
+    ) -> Result<Vec<Draft>, Access> {
         let mut drafts = Vec::with_capacity(handles.len());
         for handle in handles {
             self.expire_beliefs(now, *handle, out);
-            let session = self.table.get(*handle);
-            let session = session.ok_or(EditRefused::Access(Access::Closed))?;
-            let access = match session.state() {
-                SessionState::Active if session.joint.is_some() => Err(Access::Joined),
-                SessionState::Active => Ok(()),
-                SessionState::Suspended => Err(Access::Suspended),
+            let session = self.table.get(*handle).ok_or(Access::Closed)?;
+            match session.state() {
+                SessionState::Active if session.joint.is_some() => return Err(Access::Joined),
+                SessionState::Active => drafts.push(session.document.draft()),
+                SessionState::Suspended => return Err(Access::Suspended),
                 SessionState::Releasing | SessionState::Released | SessionState::LeaseLost => {
-                    Err(Access::Closed)
+                    return Err(Access::Closed);
                 }
-            };
-            access.map_err(EditRefused::Access)?;
-            drafts.push(session.document.draft());
-        }
-        let members: BTreeSet<SessionHandle> = handles.iter().copied().collect();
-        if members.len() != handles.len() || members.is_empty() {
-            return Err(EditRefused::Access(Access::Joined));
-        }
-        let answer = edit(&mut drafts).map_err(|cancel| EditRefused::Edit(cancel.into()))?;
-        let ticket = self.new_ticket();
-        for (index, (handle, draft)) in handles.iter().zip(&drafts).enumerate() {
-            let Some(session) = self.table.get_mut(*handle) else { continue };
-            if let Err(error) = session.join(ticket, draft.value()) {
-                for joined in handles.iter().take(index) {
-                    if let Some(session) = self.table.get_mut(*joined) {
-                        session.unjoin();
-                    }
-                }
-                return Err(EditRefused::Edit(error));
             }
         }
-        let until = now.saturating_add(self.settings.checkpoint_timeout);
+        let members: BTreeSet<SessionHandle> = handles.iter().copied().collect();
+        let are_different = members.len() == handles.len() && !members.is_empty();
+        if are_different { Ok(drafts) } else { Err(Access::Joined) }
+    }
+
+    /// Has all sessions take part, or none of them.
+    fn join_all(
+        &mut self,
+        now: Monotonic,
+        ticket: Ticket,
+        (handles, drafts): (&[SessionHandle], &[Draft]),
+        out: &mut Effects,
+    ) -> Result<(), JointError> {
+        for (index, (handle, draft)) in handles.iter().zip(drafts).enumerate() {
+            let Some(session) = self.table.get_mut(*handle) else { continue };
+            let Err(error) = session.join(ticket, draft.value()) else { continue };
+            for joined in handles.iter().take(index) {
+                if let Some(session) = self.table.get_mut(*joined) {
+                    session.unjoin();
+                }
+            }
+            if let JointError::HookPanicked { entry } = &error {
+                self.lose(*handle, LossReason::HookPanicked, None, out);
+                self.release_orphan(now, entry.clone(), out);
+            }
+            return Err(error);
+        }
+        for handle in handles {
+            if let Some(session) = self.table.get(*handle) {
+                session.tell_joined();
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_joint(
+        &mut self,
+        now: Monotonic,
+        ticket: Ticket,
+        handles: &[SessionHandle],
+        out: &mut Effects,
+    ) {
         let joint = Joint {
-            members,
+            members: handles.iter().copied().collect(),
             command: None,
             is_out: false,
             is_doomed: false,
             failure_count: 0,
             known: None,
             is_told: false,
-            until,
+            until: now.saturating_add(self.settings.checkpoint_timeout),
             retry_at: None,
             timer: None,
         };
         self.joints.insert(ticket, joint);
         self.step_joint(now, ticket, out);
-        finish(out);
-        Ok((answer, ticket))
     }
 
     /// Sends what a transaction needs next.
@@ -155,7 +198,7 @@ impl GameServer {
         let mut writes = Vec::with_capacity(members.len());
         for handle in &members {
             // One that must be looked at, or adopted, first: it says when it was.
-            let Some(write) = self.table.get(*handle)?.plan_joint(write_id, me) else {
+            let Some(write) = self.table.get(*handle)?.plan_joint(now, write_id, me) else {
                 joint.retry_at = later;
                 return later;
             };
@@ -211,8 +254,13 @@ impl GameServer {
                 }
             }
             Outcome::Refused(JointRefusal::Moved(views)) => {
+                // It says nothing to a session that has learned more since, or began since.
+                let is_it = |sent: &Unsettled| Some(sent.write_id) == command.write_id();
                 for view in views {
-                    if let Some(handle) = self.table.find(&view.entry) {
+                    if let Some(handle) = self.table.find(&view.entry)
+                        && let Some(session) = self.table.get(handle)
+                        && session.unsettled.iter().any(is_it)
+                    {
                         self.on_session_view(now, sent_at, handle, &view, out);
                     }
                 }
@@ -234,6 +282,9 @@ impl GameServer {
     /// No answer came to a transaction: it is sent again.
     pub(super) fn on_joint_silence(&mut self, now: Monotonic, ticket: Ticket, out: &mut Effects) {
         self.pause_joint(now, ticket);
+        if self.flaws.has(Flaw::JointUnknownAsRefused) {
+            self.doom_joint(now, ticket, Some(SaveError::LeaseLost), out);
+        }
         self.step_joint(now, ticket, out);
     }
 

@@ -174,25 +174,16 @@ impl GameServer {
         let record = view.record.as_ref()?;
         let lease = record.body.lease.filter(|lease| lease.server == self.presence.id())?;
         let write_id = self.new_write_id();
-        let RecordBody { format, schema, fence, save_seq, .. } = record.body;
+        let RecordBody { fence, save_seq, .. } = record.body;
         let save_seq = save_seq + 1;
         let next = Fence { counter: fence.counter + 1, session: lease.session };
-        let body = RecordBody { format, schema, lease: None, fence: next, save_seq, write_id };
+        let lease = None;
+        let body = RecordBody { lease, fence: next, save_seq, write_id, ..record.body.clone() };
         let end = Some(End { fence, save_seq, write_id, how: How::Released });
         // Nothing of the entry is written, and nothing of it need be known.
         let entry = EntryBase { entry: None, row: None, store: StoreBase::Unread };
         let base = RecordBase { record: Some(record.revision), entry };
         let (entry, data) = (view.entry.clone(), Data::Keep);
-        Some(RecordWrite {
-            entry,
-            base,
-            write_id,
-            body,
-            data,
-            end,
-            revoked: None,
-            ledger: None,
-            inbox_max: None,
-        })
+        Some(RecordWrite { end, ..RecordWrite::new(entry, base, body, data) })
     }
 }

@@ -1,4 +1,4 @@
-//! Durable operations: queueing them, waiting for their ends, and running those of open records.
+//! Durable operations: waiting for their ends, and running those of open records.
 //!
 //! A record that this server holds is told of work by mail, which is read with every renewal, and by
 //! a message where one arrives. Then its inbox is read, the handlers change the document in memory,
@@ -9,32 +9,18 @@ use std::sync::Arc;
 
 use crate::game_server::calls::Owner;
 use crate::game_server::{
-    Effects, Event, GameServer, Hint, HintKind, Priority, QueueRequest, SessionHandle, Ticket,
-    Timer, finish, tell,
+    Effects, Event, GameServer, Priority, SessionHandle, Ticket, Timer, finish, tell,
 };
 use crate::id::{EntryId, OperationId};
 use crate::operation::{
-    InboxPage, OperationView, QueueOperation, QueueOutcome, ReceiptBody, ReceiptState, Receipted,
-    Settlement,
+    InboxPage, OperationView, ReceiptBody, ReceiptState, Receipted, Settlement,
 };
-use crate::outcome::Outcome;
 use crate::planted::Flaw;
 use crate::platform::PlatformError;
-use crate::record::{MailBody, MailKind, RecordCommand};
+use crate::record::RecordCommand;
 use crate::row::Birth;
-use crate::session::{AwaitError, QueueError, Ran, Session, SessionEvent, SessionState, Stored};
+use crate::session::{AwaitError, Ran, Session, SessionEvent, SessionState, Stored};
 use crate::time::{Monotonic, Now};
-
-/// An operation that is being queued.
-#[derive(Debug)]
-pub(super) struct Queueing {
-    command: Arc<RecordCommand>,
-    until: Monotonic,
-    /// When it is sent again, after the store refused to look at it.
-    retry_at: Option<Monotonic>,
-    failure_count: u32,
-    pub(super) timer: Option<Monotonic>,
-}
 
 /// Somebody who wants to know how an operation ends.
 #[derive(Debug)]
@@ -50,44 +36,6 @@ pub(super) struct Awaiting {
 }
 
 impl GameServer {
-    /// Queues an operation, to a record that is open here or anywhere, or does not exist yet.
-    /// Answered by [`Event::Queued`], at the latest after `checkpoint_timeout`.
-    pub fn queue(&mut self, now: Now, request: QueueRequest, out: &mut Effects) -> Ticket {
-        let now = self.tick(now, out);
-        let ticket = self.new_ticket();
-        if self.is_closing() {
-            let result = Err(QueueError::Closed);
-            out.events.push(Event::Queued { ticket, result });
-            return ticket;
-        }
-        let write_id = self.new_write_id();
-        let QueueRequest { entry, id, kind, payload, issued_at, schema, is_permanent, replaces } =
-            request;
-        let (from, settings) = (Some(self.presence.id()), Arc::clone(&self.operations));
-        let queue = QueueOperation {
-            entry,
-            id,
-            kind,
-            payload,
-            issued_at,
-            schema,
-            is_permanent,
-            replaces,
-            from,
-            settings,
-            write_id,
-        };
-        let command = Arc::new(RecordCommand::Queue(Box::new(queue)));
-        let until = now.saturating_add(self.settings.checkpoint_timeout);
-        let (retry_at, timer, failure_count) = (None, None, 0);
-        let queueing =
-            Queueing { command: Arc::clone(&command), until, retry_at, failure_count, timer };
-        self.queueings.insert(ticket, queueing);
-        self.send(now, Owner::Queue(ticket), Priority::Operation, command, out);
-        finish(out);
-        ticket
-    }
-
     /// Waits until an operation has ended, or for so long: none at all tells how it stands. Answered
     /// by [`Event::Operation`].
     pub fn await_operation(
@@ -119,84 +67,6 @@ impl GameServer {
         let now = self.tick(now, out);
         self.note_work(now, handle, out);
         finish(out);
-    }
-
-    /// What became of a queueing.
-    pub(super) fn on_queued(
-        &mut self,
-        now: Monotonic,
-        ticket: Ticket,
-        outcome: QueueOutcome,
-        out: &mut Effects,
-    ) {
-        let Some(queueing) = self.queueings.remove(&ticket) else { return };
-        let result = match outcome {
-            Outcome::Committed(queued) => {
-                if let (Some((to, fence)), RecordCommand::Queue(queue)) =
-                    (queued.holder, &*queueing.command)
-                {
-                    let entry = queue.entry.clone();
-                    let body =
-                        MailBody { waiter: self.presence.id(), fence, kind: MailKind::Operation };
-                    if to == self.presence.id() {
-                        self.on_work(now, &entry, out);
-                    } else {
-                        out.hints.push(Hint { to, entry, what: HintKind::Mail(body) });
-                    }
-                }
-                Ok(queued)
-            }
-            Outcome::Refused(refusal) => Err(QueueError::Refused(refusal)),
-            Outcome::Unknown => Err(QueueError::OutcomeUnknown),
-        };
-        out.events.push(Event::Queued { ticket, result });
-    }
-
-    /// No certain answer came to a queueing. It may be sent again as often as one likes: its id is
-    /// queued once.
-    pub(super) fn on_queue_silence(
-        &mut self,
-        now: Monotonic,
-        ticket: Ticket,
-        error: Option<PlatformError>,
-        out: &mut Effects,
-    ) {
-        let every = self.settings.resend_every;
-        let Some(queueing) = self.queueings.get_mut(&ticket) else { return };
-        let can_help = error.as_ref().is_none_or(|error| error.kind().retry_can_help());
-        if can_help && now < queueing.until && error.is_some() {
-            // A store that answers so is not asked again at once, by everybody who waits.
-            let pause = every.saturating_mul(2_u32.saturating_pow(queueing.failure_count.min(4)));
-            queueing.failure_count = queueing.failure_count.saturating_add(1);
-            queueing.retry_at = Some(now.saturating_add(pause).min(queueing.until));
-            let wake = queueing.retry_at;
-            return self.set_timer(Timer::Queueing(ticket), wake);
-        }
-        if can_help && now < queueing.until {
-            let command = Arc::clone(&queueing.command);
-            self.send(now, Owner::Queue(ticket), Priority::Operation, command, out);
-            return;
-        }
-        if let Some(queueing) = self.queueings.remove(&ticket)
-            && let RecordCommand::Queue(queue) = &*queueing.command
-        {
-            // It may be queued, and nobody would tell.
-            self.on_work(now, &queue.entry.clone(), out);
-        }
-        let result = Err(match error {
-            Some(error) if !can_help => QueueError::Store(error),
-            Some(_) | None => QueueError::OutcomeUnknown,
-        });
-        out.events.push(Event::Queued { ticket, result });
-    }
-
-    /// Sends a queueing again, if it is time.
-    pub(super) fn step_queueing(&mut self, now: Monotonic, ticket: Ticket, out: &mut Effects) {
-        let Some(queueing) = self.queueings.get_mut(&ticket) else { return };
-        if queueing.retry_at.take().is_some() {
-            let command = Arc::clone(&queueing.command);
-            self.send(now, Owner::Queue(ticket), Priority::Operation, command, out);
-        }
     }
 
     /// There may be work for a record, if it is open here.
@@ -237,6 +107,7 @@ impl GameServer {
             let entry = session.entry.clone();
             match ran {
                 Ran::Applied(settlement, changes) => {
+                    session.hooks.on_operation(&settlement, &changes);
                     self.note_edit(now, handle);
                     let event = SessionEvent::OperationRun { settlement, changes };
                     tell(handle, &entry, event, out);
@@ -398,9 +269,11 @@ impl GameServer {
 
     /// The server is over: nobody is left who could be told later.
     pub(super) fn end_operations(&mut self, out: &mut Effects) {
+        self.lanes.clear();
         for (ticket, queueing) in std::mem::take(&mut self.queueings) {
             self.drop_timer(Timer::Queueing(ticket), queueing.timer);
-            out.events.push(Event::Queued { ticket, result: Err(QueueError::OutcomeUnknown) });
+            let error = queueing.cut_off();
+            out.events.push(Event::Queued { ticket, result: Err(error) });
         }
         let tickets: BTreeSet<Ticket> = self.awaiting.keys().copied().collect();
         for ticket in tickets {
@@ -418,7 +291,7 @@ fn runs_suspended(session: &Session) -> bool {
 /// The receipt that was just stored.
 fn receipt_of(stored: &Stored) -> ReceiptBody {
     let Stored { settlement, stamped_at, entry_counter } = stored;
-    let Settlement { body, status, result, error, tries, is_permanent, .. } = &**settlement;
+    let Settlement { body, status, result, error, tries, death, is_permanent, .. } = &**settlement;
     ReceiptBody {
         hash: settlement.hash(),
         issued_at: body.issued_at,
@@ -431,6 +304,7 @@ fn receipt_of(stored: &Stored) -> ReceiptBody {
             result: result.clone(),
             error: error.clone(),
             tries: *tries,
+            death: *death,
         }),
     }
 }

@@ -3,9 +3,12 @@
 
 mod doubt;
 pub(crate) mod fleet;
+mod issuing;
 mod joint;
+mod joint_hooks;
 mod losses;
 mod operations;
+mod play_time;
 mod resuming;
 mod retries;
 mod schemas;
@@ -186,10 +189,7 @@ fn w6_a_lost_answer_is_recognised_and_nothing_is_written_twice() {
 fn l9_a_grant_that_nobody_waited_for_is_released_when_asked_for() {
     let mut fleet = Fleet::of(2);
     // The grant arrives, and no answer ever does until the opening is given up.
-    fleet.fates(|_, command| match command {
-        RecordCommand::Write(_) => Fate::AnswerLost,
-        _ => Fate::Arrives,
-    });
+    fleet.fate_of_writes(Fate::AnswerLost);
     let ticket = fleet.begin_open(0, Fleet::request("u_1"));
     fleet.run(Duration::from_millis(70));
     fleet.fates(|server, _| if server == 0 { Fate::Lost } else { Fate::Arrives });
@@ -233,8 +233,7 @@ fn w8_a_close_releases_everything_and_ends_the_presence() {
     }
     let ticket = fleet.with(0, crate::game_server::GameServer::close);
     fleet.run(seconds(2));
-    let is_closed = |(_, event): &(usize, Event)| matches!(event, Event::Closed { ticket: it } if *it == ticket);
-    assert!(fleet.events.iter().any(is_closed));
+    assert!(fleet.is_closed(ticket));
     for key in ["u_1", "u_2", "u_3"] {
         assert_eq!((fleet.value(key).as_deref(), fleet.holder(key)), (Some("1"), None));
     }
@@ -320,10 +319,7 @@ fn a_store_that_refuses_is_tried_again_and_says_why_in_the_end() {
 #[test]
 fn l5_a_grant_that_is_planned_anew_is_of_another_session() {
     let mut fleet = Fleet::of(1);
-    fleet.fates(|_, command| match command {
-        RecordCommand::Write(_) => Fate::Lost,
-        _ => Fate::Arrives,
-    });
+    fleet.fate_of_writes(Fate::Lost);
     let ticket = fleet.begin_open(0, Fleet::request("u_1"));
     fleet.run(Duration::from_millis(200));
     let granted = |fleet: &Fleet| {
@@ -342,6 +338,7 @@ fn l5_a_grant_that_is_planned_anew_is_of_another_session() {
         fence: crate::record::Fence { counter: 7, session: crate::SessionId(7) },
         save_seq: 0,
         write_id: crate::WriteId(7),
+        usage: crate::record::Usage::default(),
     };
     let key = crate::RowKey::Record(fleet::entry("u_1"));
     fleet.world.put(key, crate::RowBody::Record(body));
@@ -420,10 +417,7 @@ fn w1_what_a_store_lost_counts_as_saved_no_more() {
     fleet.run(seconds(9));
     assert!(matches!(fleet.settled(0, saved), Some(Ok(_))));
     fleet.world.rows = before;
-    fleet.fates(|_, command| match command {
-        RecordCommand::Write(_) => Fate::Lost,
-        _ => Fate::Arrives,
-    });
+    fleet.fate_of_writes(Fate::Lost);
     while fleet.state(0, p) == Some(SessionState::Active) {
         fleet.run(Duration::from_millis(10));
     }

@@ -118,7 +118,8 @@ impl GameServer {
     ) -> Result<R, EditRefused<E>> {
         let closed = || EditRefused::Access(Access::Closed);
         let session = self.table.get(handle).ok_or_else(closed)?;
-        if session.is_settling() || !session.unsettled.is_empty() || session.call.is_some() {
+        let is_open = session.joint.is_some() || !session.unsettled.is_empty();
+        if session.is_settling() || is_open || session.call.is_some() {
             return Err(EditRefused::Access(Access::Unsettled));
         }
         let result = self.edit(now, handle, edit)?;
@@ -379,6 +380,14 @@ impl GameServer {
                 self.autosaves_out -= 1;
             }
         }
+    }
+
+    /// Nobody waits any more for what is out for a session.
+    pub(super) fn forget_call(&mut self, handle: SessionHandle) {
+        if let Some(call) = self.table.get(handle).and_then(|session| session.call) {
+            self.calls.forget(call);
+        }
+        self.came_back(handle);
     }
 
     /// Answers those whose data is stored, and those whose time is over.

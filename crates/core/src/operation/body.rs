@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::code::Code;
 use crate::id::{OperationId, OperationKind};
 use crate::json::JsonText;
 use crate::row::Birth;
@@ -266,6 +267,8 @@ pub struct Receipted {
     pub error: Option<Arc<str>>,
     /// Tries in vain before its end.
     pub tries: u32,
+    /// Why it failed for good, if it did.
+    pub death: Option<Death>,
 }
 
 /// A size in memory as rows have it.
@@ -308,6 +311,19 @@ impl ReceiptBody {
         self
     }
 
+    /// The stable code of how it failed for good, if it did: [`Code::HandlerFailed`] where the cause is
+    /// not kept any more.
+    pub fn failure(&self) -> Option<Code> {
+        match &self.state {
+            ReceiptState::Full(Receipted { death: Some(death), .. }) => Some(death.code()),
+            ReceiptState::Full(Receipted { status, death: None, .. })
+            | ReceiptState::Kept { status, .. } => {
+                (*status == OperationStatus::Failed).then_some(Code::HandlerFailed)
+            }
+            ReceiptState::Pending { .. } => None,
+        }
+    }
+
     /// How it ended, if it did.
     pub fn status(&self) -> Option<OperationStatus> {
         match &self.state {
@@ -338,6 +354,15 @@ impl Death {
     /// All of them.
     pub const ALL: [Self; 5] =
         [Self::Attempts, Self::TimeToLive, Self::MissingHandler, Self::Handler, Self::Operator];
+
+    /// The stable code.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::MissingHandler => Code::MissingHandler,
+            Self::TimeToLive => Code::OperationExpired,
+            Self::Attempts | Self::Handler | Self::Operator => Code::HandlerFailed,
+        }
+    }
 }
 
 /// An operation that failed for good, for whoever looks into it.

@@ -18,6 +18,7 @@
 //! not know any more ([`Draft::settle`]).
 
 mod draft;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,7 @@ use crate::record::RecordWrite;
 use crate::row::{Found, ReadReply, ReadResult, RowKey, RowRange, ScanReply, ScanResult};
 use crate::time::Timestamp;
 use draft::Draft;
+use tally::Tally;
 
 /// Most receipts that one write prunes because of their age. What is over a limit goes in any case.
 pub const AGED_MAX: usize = 200;
@@ -97,6 +99,8 @@ impl Pruning {
 enum Phase {
     /// What ends is being read.
     Reading,
+    /// The ledger in numbers is damaged: all rows are being counted, page by page.
+    Counting(Tally),
     /// All receipts are being read, page by page.
     Undoing(u64),
     /// Operations are being read that stand elsewhere in the queue than it was known.
@@ -124,6 +128,7 @@ impl Machine for LedgerPlanner {
     fn on(&mut self, input: Input) -> Step<LedgerRows> {
         let step = match (std::mem::replace(&mut self.phase, Phase::Over), input) {
             (Phase::Reading, Input::Read(reply)) => self.on_rows(reply),
+            (Phase::Counting(tally), Input::Scanned(reply)) => self.on_counting(tally, reply),
             (Phase::Undoing(counter), Input::Scanned(reply)) => self.on_undoing(counter, reply),
             (Phase::Relocating, Input::Read(reply)) => self.on_relocated(reply),
             (Phase::Scanning(pruning), Input::Scanned(reply)) => self.on_order(pruning, reply),
@@ -147,6 +152,9 @@ impl LedgerPlanner {
     /// What ends is planned on.
     fn wanted(&self) -> BTreeSet<LedgerKey> {
         let mut wanted = BTreeSet::from([LedgerKey::Head]);
+        if self.write.rebuild {
+            wanted.insert(LedgerKey::Queue);
+        }
         for settlement in &self.write.settled {
             let id = settlement.id();
             wanted.insert(LedgerKey::Pending(settlement.seq));
@@ -176,12 +184,40 @@ impl LedgerPlanner {
         let ReadReply { rows, now } = reply?;
         self.draft.terms.now = now;
         self.draft.add_read(rows);
+        if self.write.rebuild && self.draft.is_head_damaged() {
+            self.phase = Phase::Counting(Tally::default());
+            return Ok(self.scan(LedgerRun::All, None, PAGE));
+        }
         self.draft.open()?;
+        Ok(self.begin())
+    }
+
+    /// Nobody changes what is counted: without the ledger in numbers nothing is queued or settled, and
+    /// any other write of the record refuses this one.
+    fn on_counting(
+        &mut self,
+        mut tally: Tally,
+        reply: ScanResult,
+    ) -> Result<Step<LedgerRows>, PlatformError> {
+        let ScanReply { rows, more } = reply?;
+        for found in &rows {
+            tally.add(found);
+        }
+        if more {
+            let last = rows.last().and_then(ledger_key).cloned();
+            self.phase = Phase::Counting(tally);
+            return Ok(self.scan(LedgerRun::All, last, PAGE));
+        }
+        self.draft.rebuild(tally)?;
+        Ok(self.begin())
+    }
+
+    fn begin(&mut self) -> Step<LedgerRows> {
         match self.write.undo_after {
-            None => Ok(self.relocate()),
+            None => self.relocate(),
             Some(counter) => {
                 self.phase = Phase::Undoing(counter);
-                Ok(self.scan(LedgerRun::Receipts, None, PAGE))
+                self.scan(LedgerRun::Receipts, None, PAGE)
             }
         }
     }

@@ -199,14 +199,14 @@ impl QueueMachine {
         let letter_body = letter.as_ref().map(|letter| &**letter.body);
         self.look_up(rows, letter_body, holder)?;
         let head = Stored::of(rows.head, LedgerBody::head)?.map(|it| it.body).unwrap_or_default();
-        let issued_at = self.issued_at(&head, rows.now)?;
-        let pending = Arc::new(self.pending(letter_body, issued_at)?);
+        self.check_time(&head, rows.now)?;
+        let pending = Arc::new(self.pending(letter_body)?);
         let queue = Stored::of(rows.queue, LedgerBody::queue)?.map(|it| it.body);
         let queue = queue.unwrap_or_default();
         self.check_room(&head, &queue, pending.is_permanent)?;
         let receipt = ReceiptBody {
             hash: PayloadHash::of(&pending.kind, &pending.payload),
-            issued_at,
+            issued_at: operation.issued_at,
             is_permanent: pending.is_permanent,
             state: ReceiptState::Pending { seq: queue.count, tries: Tries::default() },
         };
@@ -242,12 +242,9 @@ impl QueueMachine {
         Err(Stop::Known(Box::new(Queued { receipt, is_new, holder })))
     }
 
-    /// When it counts as issued, if that is neither too late nor too early.
-    fn issued_at(&self, head: &HeadBody, now: Timestamp) -> Result<Timestamp, QueueRefusal> {
-        let Some(issued_at) = self.operation.issued_at else {
-            // An operation that was issued ahead may have raised the horizon beyond now.
-            return Ok(head.horizon.map_or(now, |horizon| now.max(horizon.next())));
-        };
+    /// It was issued neither too late nor too early.
+    fn check_time(&self, head: &HeadBody, now: Timestamp) -> Result<(), QueueRefusal> {
+        let issued_at = self.operation.issued_at;
         if issued_at > now.saturating_add(self.operation.settings.issued_ahead_max) {
             return Err(QueueRefusal::IssuedAhead { issued_at, now });
         }
@@ -258,16 +255,12 @@ impl QueueMachine {
             {
                 Err(QueueRefusal::Expired { issued_at, horizon })
             }
-            Some(_) | None => Ok(issued_at),
+            Some(_) | None => Ok(()),
         }
     }
 
     /// What is queued, with what it takes from the dead letter that it replaces.
-    fn pending(
-        &self,
-        letter: Option<&DeadLetterBody>,
-        issued_at: Timestamp,
-    ) -> Result<PendingBody, QueueRefusal> {
+    fn pending(&self, letter: Option<&DeadLetterBody>) -> Result<PendingBody, QueueRefusal> {
         let operation = &self.operation;
         let is_spent = letter.is_some_and(|letter| letter.requeued_as.is_some());
         if operation.replaces.is_some() && (letter.is_none() || is_spent) {
@@ -285,7 +278,7 @@ impl QueueMachine {
             id: operation.id.clone(),
             kind: letter.map_or(&operation.kind, |letter| &letter.kind).clone(),
             payload: payload.clone(),
-            issued_at,
+            issued_at: operation.issued_at,
             queued: Birth::ThisWrite,
             schema: letter.filter(|_| !is_own).map_or(operation.schema, |letter| letter.schema),
             is_permanent: operation.is_permanent || letter.is_some_and(|it| it.is_permanent),

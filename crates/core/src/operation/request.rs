@@ -25,9 +25,9 @@ pub struct QueueOperation {
     pub kind: OperationKind,
     /// What the handler is given; nothing to take the payload of the dead letter that it replaces.
     pub payload: Option<JsonText>,
-    /// When it was issued; now, by the store's time, if nothing. Whoever may send it again after its
-    /// receipt is gone says it, and says the same each time.
-    pub issued_at: Option<Timestamp>,
+    /// When it was issued, by the store's time. Fixed before it is sent first, and the same each time:
+    /// a copy that arrives after the receipt is gone is told by it.
+    pub issued_at: Timestamp,
     /// The schema that its payload was written for.
     pub schema: u32,
     /// Whether its receipt never leaves.
@@ -169,6 +169,14 @@ pub struct OperationView {
     pub now: Timestamp,
 }
 
+impl OperationView {
+    /// When an operation is issued that is asked for now, by somebody who names no time: behind the
+    /// horizon, which an operation that was issued ahead may have raised beyond now.
+    pub fn issue_time(&self) -> Timestamp {
+        self.horizon.map_or(self.now, |horizon| self.now.max(horizon.next()))
+    }
+}
+
 /// An operation that failed for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -293,6 +301,9 @@ pub struct LedgerWrite {
     /// Receipts of operations that ended after the entry stood at this counter are taken out: the
     /// data goes back to it. Before those that end with this write come in.
     pub undo_after: Option<u64>,
+    /// Whether the ledger in numbers is counted anew where its row is damaged, which else refuses the
+    /// write. Ids that left cannot be counted: the horizon rises to the store's time.
+    pub rebuild: bool,
     /// The limits.
     pub settings: Arc<OperationSettings>,
 }

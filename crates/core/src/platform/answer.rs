@@ -25,6 +25,8 @@ pub struct EntryState {
     pub updated_at: Timestamp,
     /// What it holds; nothing if this state is a deletion.
     pub content: Option<Arc<Content>>,
+    /// The schema of its data; nothing if it was not written by way of its record.
+    pub schema: Option<u32>,
 }
 
 impl EntryState {
@@ -38,6 +40,7 @@ impl EntryState {
             created_at: body.birth.time(row.stamped_at),
             updated_at: row.stamped_at,
             content: body.content.clone(),
+            schema: body.schema,
         })
     }
 

@@ -466,6 +466,7 @@ impl Execution {
             created_at: plan.birth.time(stamped_at),
             updated_at: stamped_at,
             content: plan.content.clone(),
+            schema: None,
         };
         let state = match &self.request {
             Request::Remove(_) => before.expect("only what exists is removed"),

@@ -105,6 +105,8 @@ pub struct ListedRevision {
     pub is_deleted: bool,
     /// Whether it is never thinned: it is pinned, or the very next one is.
     pub is_pinned: bool,
+    /// The schema of its data; nothing if it was not written by way of its record.
+    pub schema: Option<u32>,
     /// Bytes of the value's JSON text, if sizes were asked for and there is a value.
     pub value_size: Option<usize>,
 }

@@ -221,7 +221,8 @@ pub(super) fn plan_set(set: &Set, base: Base, terms: Terms) -> Result<Planned, P
         (When::Always, _) | (When::Exists, Some(_)) => {}
     }
     let content = Some(Arc::clone(&set.content));
-    let change = Change { entry: &set.entry, write_id: set.write_id, content, pinned: false };
+    let change =
+        Change { entry: &set.entry, write_id: set.write_id, content, pinned: false, schema: None };
     Ok(plan(change, base, terms))
 }
 
@@ -234,7 +235,7 @@ pub(super) fn plan_increment(
     check_permit(increment.permit, &When::Always, &base)?;
     let content = Some(increment.content_on(base.entry.as_ref())?);
     let (entry, write_id) = (&increment.entry, increment.write_id);
-    Ok(plan(Change { entry, write_id, content, pinned: false }, base, terms))
+    Ok(plan(Change { entry, write_id, content, pinned: false, schema: None }, base, terms))
 }
 
 /// Plans a deletion, or says why it may not be made.
@@ -256,7 +257,7 @@ pub(super) fn plan_remove(
         return Ok(Planned::Nothing(current.clone()));
     }
     let (entry, write_id) = (&remove.entry, remove.write_id);
-    Ok(plan(Change { entry, write_id, content: None, pinned: false }, base, terms))
+    Ok(plan(Change { entry, write_id, content: None, pinned: false, schema: None }, base, terms))
 }
 
 /// Plans to write an earlier content again, or says why it may not be made (V-27).
@@ -273,7 +274,7 @@ pub(super) fn plan_restore(
     }
     let (entry, write_id) = (&restore.entry, restore.write_id);
     let content = Some(Arc::clone(content));
-    Ok(plan(Change { entry, write_id, content, pinned: true }, base, terms))
+    Ok(plan(Change { entry, write_id, content, pinned: true, schema: None }, base, terms))
 }
 
 fn check_match(wanted: &RevisionId, current: &EntryState) -> Result<(), PlatformError> {
@@ -309,6 +310,8 @@ pub(crate) struct Change<'a> {
     pub(crate) write_id: WriteId,
     pub(crate) content: Option<Arc<Content>>,
     pub(crate) pinned: bool,
+    /// The schema of its data, if the record says it.
+    pub(crate) schema: Option<u32>,
 }
 
 fn plan(change: Change, base: Base, terms: Terms) -> Planned {
@@ -323,7 +326,7 @@ pub(crate) fn plan_entry(
     base: EntryBase,
     terms: Terms,
 ) -> (Batch, Revision, Birth) {
-    let Change { entry, write_id, content, pinned } = change;
+    let Change { entry, write_id, content, pinned, schema } = change;
     let is_deletion = content.is_none();
     let key = RowKey::Entry(entry.clone());
     let (revision, condition) = match base.row {
@@ -337,7 +340,7 @@ pub(crate) fn plan_entry(
         }
         Some(_) | None => Birth::ThisWrite,
     };
-    let body = EntryBody { birth, content, pinned };
+    let body = EntryBody { birth, content, pinned, schema };
     let history = RowKey::Revision(entry.clone(), revision.counter);
     let mut batch = Batch {
         conditions: vec![(key.clone(), condition)],

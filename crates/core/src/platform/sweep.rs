@@ -327,21 +327,10 @@ impl Sweep {
         let Some(condition) = as_read(found) else { return self.postpone(review, now) };
         let conditions = vec![(key.clone(), condition)];
         let removed_at = match found {
-            Found::Row(row) => match &row.body {
-                RowBody::Ordered(body) if body.value.is_none() => Some(row.stamped_at),
-                RowBody::Ordered(_)
-                | RowBody::Store(_)
-                | RowBody::Entry(_)
-                | RowBody::Revision(_)
-                | RowBody::ApiKey(_)
-                | RowBody::Universe(_)
-                | RowBody::Review
-                | RowBody::Record(_)
-                | RowBody::Ends(_)
-                | RowBody::Presence(_)
-                | RowBody::Mail(_)
-                | RowBody::Ledger(_) => None,
-            },
+            Found::Row(row) => {
+                let is_removed = row.body.as_ordered().is_some_and(|body| body.value.is_none());
+                is_removed.then_some(row.stamped_at)
+            }
             Found::Absent | Found::Corrupt(_) => None,
         };
         match removed_at {

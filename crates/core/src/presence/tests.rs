@@ -13,7 +13,7 @@ use crate::presence::{Change, Judge, Presence, Stage, Verdict, Watch};
 use crate::random::Rng;
 use crate::record::{
     Fence, Holder, Lease, LeaseMode, PresenceBody, PresenceRefusal, PresenceState, RECORD_FORMAT,
-    RecordBody, RecordCommand, RecordView, Renewed, StoredPresence, StoredRecord,
+    RecordBody, RecordCommand, RecordView, Renewed, StoredPresence, StoredRecord, Usage,
 };
 use crate::row::Birth;
 use crate::session::SessionSettings;
@@ -281,15 +281,17 @@ fn view(lease: Lease, presence: Option<StoredPresence>, now: i64, started_at: i6
     let store = StoreId { universe: UniverseId(1), name: StoreName::trusted("Players") };
     let entry = EntryId { store, scope: Scope::global(), key: EntryKey::trusted("u_1") };
     let (fence, write_id) = (Fence::first(lease.session), WriteId(5));
-    let (format, schema, save_seq, lease_of) = (RECORD_FORMAT, 0, 0, Some(lease));
-    let body = RecordBody { format, schema, lease: lease_of, fence, save_seq, write_id };
+    let server = lease.server;
+    let (format, schema, save_seq, usage) = (RECORD_FORMAT, 0, 0, Usage::default());
+    let lease = Some(lease);
+    let body = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
     let record = StoredRecord { revision: foreign(1), stamped_at: Timestamp::EPOCH, body };
     RecordView {
         entry,
         record: Some(record),
         data: None,
         ends: None,
-        holder: Some(Holder { server: lease.server, presence }),
+        holder: Some(Holder { server, presence }),
         now: Timestamp::from_unix_millis(now),
         started_at: Timestamp::from_unix_millis(started_at),
         opening: OpeningId(3),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::id::{OpeningId, ServerId, SessionId, WriteId};
 use crate::row::Birth;
+use crate::time::Timestamp;
 
 /// The format of records that this version writes and understands.
 pub const RECORD_FORMAT: u16 = 1;
@@ -77,6 +78,24 @@ pub struct RecordBody {
     pub save_seq: u64,
     /// The last write of the record.
     pub write_id: WriteId,
+    /// How games used it.
+    pub usage: Usage,
+}
+
+/// How games used a record. What others do with it, such as operators, is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// When a game opened it last: the store's time at which it was found free. Nothing if none did.
+    pub last_login: Option<Timestamp>,
+    /// How long games had it open, up to the last write of each session.
+    pub play_time: Duration,
+}
+
+impl Usage {
+    /// The play time in whole milliseconds, as JSON has it.
+    pub fn play_time_ms(&self) -> u64 {
+        u64::try_from(self.play_time.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// How a grant ended.

@@ -5,7 +5,9 @@
 
 use crate::id::{SessionId, WriteId};
 use crate::operation::LedgerWrite;
-use crate::record::{Data, Fence, How, Lease, RECORD_FORMAT, RecordBody, RecordView, RecordWrite};
+use crate::record::{
+    Data, Fence, How, Lease, RECORD_FORMAT, RecordBody, RecordView, RecordWrite, Usage,
+};
 
 /// What somebody without a lease makes of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +65,7 @@ impl RecordWrite {
         body.schema = schema.unwrap_or(body.schema);
         let base = view.base().expect("the data was read");
         let entry = view.entry.clone();
-        let (end, revoked, inbox_max) = (None, None, None);
-        Ok(Self { entry, base, write_id, body, data, end, revoked, ledger, inbox_max })
+        Ok(Self { ledger, ..Self::new(entry, base, body, data) })
     }
 
     /// The write that takes away exactly the lease under this fence, and leaves the data as it is.
@@ -88,16 +89,15 @@ impl RecordWrite {
         let (body, end, revoked) = record.seized(write_id, How::Stolen);
         let base = view.base().expect("the data was read");
         let (entry, data) = (view.entry.clone(), Data::Keep);
-        let (ledger, inbox_max) = (None, None);
-        Ok(Self { entry, base, write_id, body, data, end, revoked, ledger, inbox_max })
+        Ok(Self { end, revoked, ..Self::new(entry, base, body, data) })
     }
 }
 
 /// A record that nobody ever held, written by nobody's session.
 fn new_record(write_id: WriteId) -> RecordBody {
     let (format, schema, lease, save_seq) = (RECORD_FORMAT, 0, None, 0);
-    let fence = Fence::first(SessionId(write_id.0));
-    RecordBody { format, schema, lease, fence, save_seq, write_id }
+    let (fence, usage) = (Fence::first(SessionId(write_id.0)), Usage::default());
+    RecordBody { format, schema, lease, fence, save_seq, write_id, usage }
 }
 
 fn check_format(format: u16) -> Result<(), Unrepairable> {
@@ -117,6 +117,11 @@ mod tests {
     use crate::row::Birth;
     use crate::time::Timestamp;
 
+    const USAGE: Usage = Usage {
+        last_login: Some(Timestamp::from_ticks(9)),
+        play_time: std::time::Duration::from_secs(77),
+    };
+
     fn fence(counter: u64) -> Fence {
         Fence { counter, session: SessionId(5) }
     }
@@ -127,8 +132,8 @@ mod tests {
     }
 
     fn view(format: u16, lease: Option<Lease>) -> RecordView {
-        let write_id = WriteId(3);
-        let body = RecordBody { format, schema: 2, lease, fence: fence(7), save_seq: 4, write_id };
+        let (schema, fence, save_seq, write_id, usage) = (2, fence(7), 4, WriteId(3), USAGE);
+        let body = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
         let stamped_at = Timestamp::from_unix_seconds(10);
         let revision = Revision { counter: 11, tag: 3 };
         let base = EntryBase { entry: None, row: None, store: StoreBase::Missing };
@@ -147,7 +152,9 @@ mod tests {
     fn repair(schema: Option<u32>) -> Repair {
         let settings = Arc::new(OperationSettings::default());
         let (settled, tried, undo_after) = (vec![], vec![], Some(3));
-        let ledger = Some(Box::new(LedgerWrite { settled, tried, undo_after, settings }));
+        let rebuild = false;
+        let ledger = LedgerWrite { settled, tried, undo_after, rebuild, settings };
+        let ledger = Some(Box::new(ledger));
         Repair { write_id: WriteId(8), data: Data::Same, schema, ledger }
     }
 
@@ -158,6 +165,7 @@ mod tests {
         assert_eq!(write.body.fence, fence(7).next(SessionId(8)));
         assert_eq!((write.body.lease, write.body.save_seq, write.body.schema), (None, 4, 2));
         assert_eq!((write.body.write_id, write.write_id), (WriteId(8), WriteId(8)));
+        assert_eq!(write.body.usage, USAGE, "a repair is no play");
         assert_eq!((write.end, write.revoked), (None, None));
         assert_eq!(write.base, view.base().unwrap());
         assert_eq!(write.ledger.unwrap().undo_after, Some(3));
@@ -190,6 +198,7 @@ mod tests {
         let write = RecordWrite::force_release(&held, fence(7), WriteId(8)).unwrap();
         assert_eq!(write.body.fence, fence(7).next(SessionId(8)));
         assert_eq!((write.body.lease, write.data), (None, Data::Keep));
+        assert_eq!(write.body.usage, USAGE);
         let (how, write_id) = (How::Stolen, WriteId(3));
         assert_eq!(write.end, Some(End { fence: fence(7), save_seq: 4, write_id, how }));
         assert_eq!(write.revoked, Some((ServerId(9), fence(7))));

@@ -14,7 +14,7 @@ use crate::record::{
     Data, ENDS_MAX, End, Fence, How, Lease, LeaseMode, Mail, MailBody, MailKind, PresenceBody,
     PresenceRefusal, PresenceState, RECORD_FORMAT, RecordBase, RecordBody, RecordCommand,
     RecordRefusal, RecordReply, RecordRequest, RecordView, RecordWrite, StoreFacts, StoredRecord,
-    With, push_end,
+    Usage, With, push_end,
 };
 use crate::row::{Birth, ReadError, RowBody, RowKey};
 use crate::time::Timestamp;
@@ -52,7 +52,8 @@ fn grant(view: &RecordView, session: u128, write: u128) -> RecordWrite {
     let lease = Some(Lease { server: SERVER, session, mode, since });
     let fence = record.map_or(Fence::first(session), |it| it.body.fence.next(session));
     let (format, schema, save_seq) = (RECORD_FORMAT, 0, 0);
-    let body = RecordBody { format, schema, lease, fence, save_seq, write_id };
+    let usage = Usage::default();
+    let body = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
     let base = view.base().expect("it was read with its data");
     let content = crate::game_server::tests::fleet::content("0");
     let data = match base.entry.entry {
@@ -60,17 +61,7 @@ fn grant(view: &RecordView, session: u128, write: u128) -> RecordWrite {
         None => Data::Put { content, pinned: false },
     };
     let entry = view.entry.clone();
-    RecordWrite {
-        entry,
-        base,
-        write_id,
-        body,
-        data,
-        end: None,
-        revoked: None,
-        ledger: None,
-        inbox_max: None,
-    }
+    RecordWrite::new(entry, base, body, data)
 }
 
 #[track_caller]

@@ -112,13 +112,23 @@ impl RecordRefusal {
 pub type RecordOutcome = Outcome<Written, RecordRefusal>;
 
 impl RecordWrite {
+    /// A write of a record and of its value, under the id of its body: it ends no grant, takes no
+    /// lease away, leaves the ledger alone and asks for nothing.
+    pub fn new(entry: EntryId, base: RecordBase, body: RecordBody, data: Data) -> Self {
+        let write_id = body.write_id;
+        let (end, revoked, ledger, inbox_max) = (None, None, None, None);
+        Self { entry, base, write_id, body, data, end, revoked, ledger, inbox_max }
+    }
+
     /// The batch, given the ends of the record's grants if this write ends one.
     pub(crate) fn to_batch(&self, ends: &[End], terms: Terms<'_>) -> (Batch, Planned) {
         let Self { entry, base, write_id, .. } = self;
         let mut put = None;
         let mut plan = |content: Option<Arc<Content>>, pinned| {
             let is_live = content.is_some();
-            let change = Change { entry, write_id: *write_id, content, pinned };
+            // A deletion holds no data, of no schema.
+            let schema = is_live.then_some(self.body.schema);
+            let change = Change { entry, write_id: *write_id, content, pinned, schema };
             let (batch, revision, birth) = plan_entry(change, base.entry, terms);
             put = Some((revision, birth, is_live));
             batch

@@ -19,6 +19,8 @@ pub struct Head {
     pub is_tombstone: bool,
     /// Whether it is never thinned.
     pub pinned: bool,
+    /// The schema of its data; nothing if it was not written by way of its record.
+    pub schema: Option<u32>,
     /// Bytes of the value's JSON text, if they were asked for and there is a value.
     pub value_size: Option<usize>,
 }
@@ -34,6 +36,7 @@ impl Head {
             created_at: body.birth.time(row.stamped_at),
             is_tombstone: body.is_tombstone(),
             pinned: body.pinned,
+            schema: body.schema,
             value_size: body.content.as_ref().map(|content| content.value.size()),
         })
     }

@@ -195,7 +195,7 @@ impl Access {
     pub fn code(&self) -> Code {
         match self {
             Self::Closed => Code::SessionClosed,
-            Self::Joined => Code::NamedLockTimeout,
+            Self::Joined => Code::TransactionPending,
             Self::Unsettled => Code::Contended,
             Self::Suspended => Code::SessionSuspended,
         }
@@ -221,6 +221,19 @@ pub enum LossReason {
     Impossible(Arc<str>),
     /// The server was closed before it could be saved.
     Closed,
+}
+
+impl LossReason {
+    /// A stable code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Taken | Self::Stolen | Self::Edited | Self::Forgotten | Self::Deleted => {
+                Code::LeaseLost
+            }
+            Self::HookPanicked | Self::Impossible(_) => Code::Internal,
+            Self::Closed => Code::StorageUnavailable,
+        }
+    }
 }
 
 /// What happened to a session.
@@ -287,9 +300,13 @@ pub enum QueueError {
     /// It was refused, and nothing was written.
     #[error("the operation was not queued")]
     Refused(#[source] QueueRefusal),
-    /// It may be queued or not. Queued again, under its id, it counts once.
+    /// It may be queued or not. Queued again, under its id and as issued at the same time, it counts
+    /// once.
     #[error("whether the operation was queued is unknown")]
-    OutcomeUnknown,
+    OutcomeUnknown {
+        /// When it was issued, as it was sent; nothing if nobody is left who knows.
+        issued_at: Option<Timestamp>,
+    },
     /// The store refused to read or write.
     #[error(transparent)]
     Store(PlatformError),
@@ -308,7 +325,7 @@ impl QueueError {
     pub fn code(&self) -> Code {
         match self {
             Self::Refused(refusal) => refusal.code(),
-            Self::OutcomeUnknown => Code::OutcomeUnknown,
+            Self::OutcomeUnknown { .. } => Code::OutcomeUnknown,
             Self::Store(error) => error.code(),
             Self::Closed => Code::StoreClosed,
         }
@@ -401,7 +418,11 @@ mod tests {
                 Code::DeadLetterNotFound,
                 ErrorKind::NotFound,
             ),
-            (QueueError::OutcomeUnknown, Code::OutcomeUnknown, ErrorKind::OutcomeUnknown),
+            (
+                QueueError::OutcomeUnknown { issued_at: None },
+                Code::OutcomeUnknown,
+                ErrorKind::OutcomeUnknown,
+            ),
             (QueueError::Closed, Code::StoreClosed, ErrorKind::Unavailable),
         ];
         for (error, code, kind) in table {

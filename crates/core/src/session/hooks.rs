@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::document::Document;
+use crate::document::{Changes, Document};
+use crate::operation::Settlement;
+use crate::value::Value;
 
 /// Called by a session at moments of its own, in the order of their names: once after it was
 /// granted; before each write that stores its data, the last one included; once when its record is
@@ -32,6 +34,29 @@ pub trait Hooks: Send + Sync {
     fn before_save(&self, document: &mut dyn Document) -> Result<bool, Arc<str>> {
         let _ = document;
         Ok(false)
+    }
+
+    /// What a transaction over several sessions leaves is about to be saved with the data of the
+    /// others: what [`before_save`](Self::before_save) is for any other write, and the same unless it
+    /// must be told apart. Asked once, before anything of it shows. What it changes is part of the
+    /// transaction: it shows when the transaction does, or never.
+    ///
+    /// # Errors
+    /// The reason why it must not be saved: the whole transaction is refused, and nothing of it
+    /// happens in any session.
+    fn before_joint_save(&self, document: &mut dyn Document) -> Result<bool, Arc<str>> {
+        self.before_save(document)
+    }
+
+    /// A transaction over several sessions took from what the document shows, gave to it, or gave
+    /// back: at once, between the edits before and after it. The document showed `before`.
+    fn on_joint(&self, before: &Value, document: &dyn Document) {
+        let _ = (before, document);
+    }
+
+    /// An operation changed the document: at once, between the edits before and after it.
+    fn on_operation(&self, settlement: &Settlement, changes: &Changes) {
+        let _ = (settlement, changes);
     }
 
     /// Somebody else has the record. What the document holds may never be stored.

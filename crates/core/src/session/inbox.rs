@@ -163,7 +163,7 @@ impl Inbox {
     /// The number of the last change of the ledger that is an applied operation.
     pub(crate) fn applied_until(&self) -> u64 {
         let is_applied = |it: &&(u64, Arc<Settlement>)| it.1.status == OperationStatus::Applied;
-        self.settling.iter().rev().find(is_applied).map_or(0, |(number, _)| *number)
+        self.settling.iter().filter(is_applied).map(|(number, _)| *number).max().unwrap_or(0)
     }
 
     /// What ended in memory and is not known to be stored: its effect is in the document.
@@ -339,7 +339,8 @@ impl Session {
             return None;
         }
         let settings = Arc::clone(settings);
-        Some(Box::new(LedgerWrite { settled, tried, undo_after, settings }))
+        let rebuild = false;
+        Some(Box::new(LedgerWrite { settled, tried, undo_after, rebuild, settings }))
     }
 
     /// Operations that ended after the entry stood at this counter are taken back with the next write.
@@ -385,7 +386,10 @@ impl Session {
     /// The store stands before writes that it had acknowledged. The data in memory holds what was
     /// applied: its ends are stored again with it, and none is applied again.
     pub(crate) fn ledger_went_back(&mut self) {
-        self.undo_again();
+        // What a transaction stores holds all that was stored before it, and nothing later.
+        let of_joint = self.joint.as_deref().filter(|part| !part.is_returned);
+        let of_joint = of_joint.map(|part| part.ledger);
+        self.undo_again(of_joint);
         let Some(inbox) = self.inbox.as_deref_mut() else {
             self.inbox_mut().must_read = true;
             return;
@@ -395,7 +399,7 @@ impl Session {
         }
         for Settled { settlement, .. } in std::mem::take(&mut inbox.settled) {
             self.ledger_count += 1;
-            inbox.settling.push((self.ledger_count, settlement));
+            inbox.settling.push((of_joint.unwrap_or(self.ledger_count), settlement));
         }
         inbox.waiting.clear();
         inbox.tried.clear();
@@ -405,7 +409,7 @@ impl Session {
 
     /// What was taken back before is there again where the store stands before that: it is taken back
     /// once more, with the next write.
-    fn undo_again(&mut self) {
+    fn undo_again(&mut self, of_joint: Option<u64>) {
         let now = self.data_revision().map_or(0, |revision| revision.counter);
         let is_lost = |(at, _): &&(u64, u64)| *at > now;
         let lost = self.undone.iter().filter(is_lost).map(|(_, counter)| *counter);
@@ -413,7 +417,7 @@ impl Session {
         if let Some(counter) = lost.chain(pending).min() {
             self.undone.retain(|(at, _)| *at <= now);
             self.ledger_count += 1;
-            self.undo_after = Some((self.ledger_count, counter));
+            self.undo_after = Some((of_joint.unwrap_or(self.ledger_count), counter));
         }
     }
 

@@ -48,7 +48,7 @@ impl Session {
         if must_adopt && at.is_live && (is_joined || !self.is_releasing) {
             return Some(WriteKind::Adopt);
         }
-        if is_joined {
+        if is_joined && !self.flaws.has(Flaw::JointSavedApart) {
             // Its data is stored with that of the others, or not at all.
             return None;
         }
@@ -118,7 +118,7 @@ impl Session {
         {
             return Arc::clone(&newest.command);
         }
-        let write = self.write(kind, write_id(), at.server);
+        let write = self.write(kind, write_id(), at);
         let (write_id, contains) = (write.write_id, self.contained(kind));
         let ledger = self.contained_ledger(kind);
         let command = Arc::new(RecordCommand::Write(Box::new(write)));
@@ -161,9 +161,10 @@ impl Session {
         }
     }
 
-    fn write(&mut self, kind: WriteKind, write_id: WriteId, server: ServerId) -> RecordWrite {
+    fn write(&mut self, kind: WriteKind, write_id: WriteId, at: Circumstances) -> RecordWrite {
         let RecordBody { format, schema, lease, fence, save_seq, .. } = self.body;
-        let next = RecordBody { format, schema, lease, fence, save_seq, write_id };
+        let (server, usage) = (at.server, self.usage(at.now));
+        let next = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
         let moved = Fence {
             counter: fence.counter.max(self.fence_floor).saturating_add(1),
             session: self.id,

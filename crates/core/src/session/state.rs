@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::document::Document;
 use crate::game_server::{CommandId, Ticket};
 use crate::id::{EntryId, Revision, ServerId, SessionId, UserId, WriteId};
 use crate::operation::{Handlers, OperationSettings};
 use crate::planted::Flaws;
-use crate::record::{Fence, LeaseMode, RecordBase, RecordBody, RecordCommand, RecordWrite};
+use crate::record::{Fence, LeaseMode, RecordBase, RecordBody, RecordCommand, RecordWrite, Usage};
 use crate::row::{Content, Metadata};
 use crate::session::inbox::Inbox;
 use crate::session::joint::Part;
@@ -181,6 +182,8 @@ pub struct Session {
     pub(crate) joint: Option<Box<Part>>,
     /// Whether its release deletes the entry.
     pub(crate) is_deleting: bool,
+    /// Since when its time counts as play time, and what was counted before; nothing if it does not.
+    pub(crate) play: Option<(Monotonic, Duration)>,
     pub(crate) flaws: Flaws,
 }
 
@@ -250,6 +253,7 @@ impl Session {
             undone: Vec::new(),
             joint: None,
             is_deleting: false,
+            play: None,
             flaws,
         }
     }
@@ -298,6 +302,19 @@ impl Session {
     /// stored, and with nothing else. Nothing after the entry was deleted under it.
     pub fn data_revision(&self) -> Option<Revision> {
         self.base.entry.row
+    }
+
+    /// From now on its time counts as play time.
+    pub(crate) fn begin_play(&mut self, now: Monotonic) {
+        self.play = Some((now, self.body.usage.play_time));
+    }
+
+    /// How games used its record, up to now. Counted from what stood there at its grant, so that no
+    /// write of it counts twice, whatever was sent again or lost.
+    pub fn usage(&self, now: Monotonic) -> Usage {
+        let Some((since, before)) = self.play else { return self.body.usage };
+        let play_time = before.saturating_add(now.saturating_since(since));
+        Usage { play_time, ..self.body.usage }
     }
 
     /// How often its data was changed since it was opened.

@@ -11,7 +11,7 @@ use crate::json::JsonText;
 use crate::platform::{EntryBase, EntryHead, StoreBase};
 use crate::record::{
     End, Fence, How, Lease, LeaseMode, RECORD_FORMAT, RecordBase, RecordBody, RecordCommand,
-    RecordData, RecordView, StoredRecord,
+    RecordData, RecordView, StoredRecord, Usage,
 };
 use crate::row::{Birth, Content, Metadata};
 use crate::session::{
@@ -39,7 +39,8 @@ fn body(fence: Fence, save_seq: u64, write: u128) -> RecordBody {
     let (server, mode, since) = (ServerId(9), LeaseMode::Presence, Birth::ThisWrite);
     let lease = Some(Lease { server, session: fence.session, mode, since });
     let write_id = WriteId(write);
-    RecordBody { format: RECORD_FORMAT, schema: 0, lease, fence, save_seq, write_id }
+    let (format, schema, usage) = (RECORD_FORMAT, 0, Usage::default());
+    RecordBody { format, schema, lease, fence, save_seq, write_id, usage }
 }
 
 fn entry_base(counter: u64) -> EntryBase {

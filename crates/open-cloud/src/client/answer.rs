@@ -55,10 +55,10 @@ impl Told {
         (created_at, updated_at): (Timestamp, Timestamp),
         content: Option<Content>,
     ) -> Self {
-        // The tag is not on the wire.
-        let revision = Revision { counter: counter_of(id), tag: 0 };
+        // The tag is not on the wire, nor is a schema.
+        let (revision, schema) = (Revision { counter: counter_of(id), tag: 0 }, None);
         let (entry, content) = (entry.clone(), content.map(Arc::new));
-        let state = EntryState { entry, revision, created_at, updated_at, content };
+        let state = EntryState { entry, revision, created_at, updated_at, content, schema };
         Self { state, id: id.to_owned() }
     }
 
@@ -264,8 +264,8 @@ pub(super) fn revisions(reply: &Reply) -> Parsed<RawPage<ListedRevision>> {
     let item = |item: &EntryBody<'_>| {
         let (created_at, updated_at) = item.times()?;
         let (id, is_deleted) = (RevisionId::from_client(item.revision_id()?), item.is_deleted());
-        let (is_pinned, value_size) = (false, None);
-        Ok(ListedRevision { id, created_at, updated_at, is_deleted, is_pinned, value_size })
+        let (is_pinned, schema, value_size) = (false, None, None);
+        Ok(ListedRevision { id, created_at, updated_at, is_deleted, is_pinned, schema, value_size })
     };
     let items = body.data_store_entries.iter().map(item).collect::<Parsed<_>>()?;
     Ok(page(items, body.next_page_token))
@@ -302,11 +302,11 @@ pub(super) fn versions(reply: &Reply) -> Parsed<RawPage<ListedRevision>> {
             updated_at: timestamp(&version.created_time)?,
             is_deleted: version.deleted,
             is_pinned: false,
+            schema: None,
             value_size: version.content_length.filter(|_| !version.deleted),
         })
     };
-    let items = body.versions.iter().map(item).collect::<Parsed<_>>()?;
-    Ok(page(items, body.next_page_cursor))
+    Ok(page(body.versions.iter().map(item).collect::<Parsed<_>>()?, body.next_page_cursor))
 }
 
 /// The place of a listed revision in the history of its entry.

@@ -40,7 +40,8 @@ pub(super) fn entry(key: &str) -> EntryId {
 /// A deletion.
 pub(super) fn state(key: &str, counter: u64) -> EntryState {
     let (revision, at) = (Revision { counter, tag: 0 }, Timestamp::from_unix_seconds(1));
-    EntryState { entry: entry(key), revision, created_at: at, updated_at: at, content: None }
+    let (entry, content, schema) = (entry(key), None, None);
+    EntryState { entry, revision, created_at: at, updated_at: at, content, schema }
 }
 
 /// A client of a server of ours.
@@ -116,6 +117,7 @@ fn shown() -> EntryState {
         created_at: at(0x08D9_E6A3_F218_8CFF),
         updated_at: at(0x08D9_E6A3_F218_8D00),
         content: Some(content()),
+        schema: None,
     }
 }
 

@@ -38,6 +38,7 @@ fn every_error() -> Vec<PlatformError> {
         created_at: Timestamp::EPOCH,
         updated_at: Timestamp::EPOCH,
         content: Some(Arc::new(content)),
+        schema: None,
     });
     let ordered = OrderedState {
         entry: entry.clone(),

@@ -18,6 +18,7 @@ fn state(content: Option<Content>) -> EntryState {
         created_at: Timestamp::from_dotnet_ticks(0x08D9_E6A3_F218_8CFF).unwrap(),
         updated_at: Timestamp::from_dotnet_ticks(0x08D9_E6A3_F218_8CFF).unwrap(),
         content: content.map(Arc::new),
+        schema: None,
     }
 }
 

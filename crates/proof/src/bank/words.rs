@@ -66,6 +66,13 @@ impl Bug {
             Self::AppliedAgain => "applied-again",
             Self::HookSwallowed => "hook-swallowed",
             Self::RestoreLowersFence => "restore-lowers-fence",
+            Self::MigrationHalfApplied => "migration-half-applied",
+            Self::SchemaAheadOpened => "schema-ahead-opened",
+            Self::MigrationStepTwice => "migration-step-twice",
+            Self::JointSavedApart => "joint-saved-apart",
+            Self::JointGivenEarly => "joint-given-early",
+            Self::JointUndoForgotten => "joint-undo-forgotten",
+            Self::JointUnknownAsRefused => "joint-unknown-as-refused",
         }
     }
 
@@ -145,6 +152,15 @@ impl Bug {
             Self::AppliedAgain => "what was applied before the store went back is applied again",
             Self::HookSwallowed => "a save that a hook refused counts as saved",
             Self::RestoreLowersFence => "an operator who puts a record back lowers its fence",
+            Self::MigrationHalfApplied => "the number of a migration is stored without its data",
+            Self::SchemaAheadOpened => "old code opens what later code wrote",
+            Self::MigrationStepTwice => "what was migrated is migrated once more",
+            Self::JointSavedApart => {
+                "a session is saved by itself while a transaction over it is open"
+            }
+            Self::JointGivenEarly => "what a transaction gives shows before it is stored",
+            Self::JointUndoForgotten => "what a transaction took does not come back",
+            Self::JointUnknownAsRefused => "a transaction without an answer counts as refused",
         }
     }
 }

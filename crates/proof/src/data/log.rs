@@ -42,6 +42,7 @@ impl Version {
             created_at: self.created_at,
             updated_at: self.stamped_at,
             content: self.content.clone(),
+            schema: None,
         }
     }
 }

@@ -10,6 +10,8 @@ use steadfast_storage::Rows;
 
 use super::history::SessionHistory;
 use super::oracle::SessionOracle;
+use super::schemas::Knows;
+use super::sheet::Applied;
 use super::witness::{Ask, Author, Marker, Queueing, Witness};
 use crate::bank::Judges;
 
@@ -94,6 +96,11 @@ impl Witness for Bench {
         self.history.started(now, process, home);
     }
 
+    fn runs(&mut self, process: usize, knows: Knows) {
+        self.oracle.runs(process, knows);
+        self.history.runs(process, knows);
+    }
+
     fn crashed(&mut self, now: Now, process: usize) {
         self.oracle.crashed(now, process);
         self.history.crashed(now, process);
@@ -157,6 +164,10 @@ impl Witness for Bench {
     fn showed(&mut self, now: Now, process: usize, session: SessionHandle, numbers: &[u32]) {
         self.oracle.showed(now, process, session, numbers);
         self.history.showed(now, process, session, numbers);
+    }
+
+    fn shows(&mut self, now: Now, process: usize, session: SessionHandle, applied: &Applied) {
+        self.oracle.shows(now, process, session, applied);
     }
 
     fn saw(&mut self, now: Now, process: usize, entry: &EntryId, marker: Marker) {

@@ -4,30 +4,33 @@
 //! A process that is killed leaves its machine with a clock and with the bytes that it had spilled;
 //! the next one on it passes them to whoever opens the record.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::game_server::{
-    Effects, Event as Told, GameServer, Hint, HintKind, Parse, ServerOptions,
+    Effects, Event as Told, GameServer, Hint, HintKind, ServerOptions,
 };
 use steadfast_core::operation::OperationSettings;
 use steadfast_core::record::{MailKind, RecordCommand};
 use steadfast_core::session::{SessionSettings, Spill};
-use steadfast_core::{Content, EntryId, Monotonic, Now, OpeningId, Rng};
+use steadfast_core::{EntryId, Monotonic, Now, OpeningId, Rng};
 use steadfast_sim::{NodeClock, Streams};
 
 use super::marks::Mark;
 use super::network::{Address, Message, Network, Reply};
-use super::process::{self, Process};
-use super::sheet::Sheet;
+use super::process::Process;
+use super::schemas::Schemas;
 use super::sites::{EFFECT, TIMER};
-use super::witness::{Author, Marker, Witness as _};
+use super::witness::{Author, Witness as _};
 use super::{Context, Event};
 
 mod calls;
 mod fates;
+mod joints;
 mod repairs;
 mod told;
+
+use joints::Joints;
+pub(super) use joints::{Joint, Turn};
 
 /// Least and most milliseconds until a process is started again.
 const RESTART: std::ops::Range<u64> = 200..8_000;
@@ -59,6 +62,8 @@ struct Machine {
     /// Bytes that a process could not save.
     spills: Vec<Spill>,
     crash_loop: u32,
+    /// The version of the code of its last process.
+    ran: u32,
 }
 
 /// All machines.
@@ -68,8 +73,7 @@ pub(super) struct Fleet {
     settings: SessionSettings,
     operations: OperationSettings,
     streams: Streams,
-    parse: Parse,
-    defaults: Arc<Content>,
+    schemas: Schemas,
     process_count: usize,
     play_count: u64,
     edit_count: u64,
@@ -78,6 +82,7 @@ pub(super) struct Fleet {
     /// Nobody starts again.
     is_ending: bool,
     news: Vec<News>,
+    joints: Joints,
     ends_store: bool,
     outage_since: Monotonic,
     /// What cannot happen, and did.
@@ -93,6 +98,7 @@ impl Fleet {
         homes: &[bool],
         settings: SessionSettings,
         operations: OperationSettings,
+        schemas: Schemas,
     ) -> Self {
         let machine = |is_home: &bool| Machine {
             process: None,
@@ -102,6 +108,7 @@ impl Fleet {
             paused_until: Monotonic::default(),
             spills: Vec::new(),
             crash_loop: 0,
+            ran: 0,
         };
         Self {
             ids,
@@ -109,14 +116,14 @@ impl Fleet {
             settings,
             operations,
             streams: streams.clone(),
-            parse: process::parse(),
-            defaults: Sheet::new(Marker::NONE, 200).content(),
+            schemas,
             process_count: 0,
             play_count: 0,
             edit_count: 0,
             is_healing: false,
             is_ending: false,
             news: Vec::new(),
+            joints: Joints::new(streams),
             ends_store: false,
             outage_since: Monotonic::default(),
             impossible: None,
@@ -202,6 +209,7 @@ impl Fleet {
             address: format!("10.0.0.{}", at.machine).into(),
             rng: self.streams.own(&format!("process {number}")),
         };
+        let code = self.code_at(at);
         let Some(machine) = self.find(at).filter(|machine| machine.process.is_none()) else {
             return;
         };
@@ -215,7 +223,10 @@ impl Fleet {
         if let Some(flaw) = ctx.bug.and_then(crate::Bug::flaw) {
             server.plant(flaw);
         }
-        machine.process = Some(Process::new(number, server));
+        let knows = code.knows;
+        ctx.marks.meet_if(Mark::Downgraded, knows.version < machine.ran);
+        machine.ran = knows.version;
+        machine.process = Some(Process::new(number, code, server));
         self.process_count += 1;
         ctx.sim
             .trace
@@ -223,6 +234,14 @@ impl Fleet {
             .number("machine", index(at.machine))
             .number("process", index(number));
         ctx.bench.started(ctx.now, number, home);
+        ctx.bench.runs(number, knows);
+        if knows.version > 0 {
+            ctx.sim
+                .trace
+                .event(ctx.now, "runs")
+                .number("process", index(number))
+                .number("version", knows.version.into());
+        }
         self.poll(ctx, network, at);
         self.recover(ctx, network, at);
         if let Some(machine) = self.find(at)
@@ -252,6 +271,7 @@ impl Fleet {
         ctx.sim.trace.event(ctx.now, "gone").number("process", index(process.number));
         ctx.bench.crashed(ctx.now, process.number);
         ctx.marks.meet_if(Mark::KilledWithSessions, !process.plays.is_empty());
+        ctx.marks.meet_if(Mark::JointKilled, process.joints.iter().any(Joint::is_open));
         for play in &process.plays {
             self.news.push(News::Over { player: play.player, play: play.number });
         }
@@ -361,8 +381,9 @@ impl Fleet {
                 ctx.marks.sent(&outgoing, process);
             }
             let back = Address::Machine { machine: at.machine, life: at.life, id: outgoing.id };
-            let author = Author::Process(number);
-            network.send(ctx, Message { back, author, command: outgoing.command });
+            let (author, command) = (Author::Process(number), outgoing.command);
+            let may_lag = self.opens_by(at, &command);
+            network.send(ctx, Message { back, author, may_lag, command });
         }
         let events = std::mem::take(&mut effects.events);
         if let Some(process) = self.find(at).and_then(|machine| machine.process.as_mut()) {
@@ -374,6 +395,7 @@ impl Fleet {
         let Self { machines, ids, .. } = self;
         let found = machines.get_mut(at.machine).filter(|machine| machine.life == at.life);
         if let Some(process) = found.and_then(|machine| machine.process.as_mut()) {
+            joints::watch(ctx, process);
             ctx.bench.believes(ctx.now, number, &process.server, local);
             for (key, marker) in process.seen.drain(..) {
                 if let Some(entry) = ids.get(key) {
@@ -382,6 +404,13 @@ impl Fleet {
             }
             self.schedule_wake(ctx, at);
         }
+    }
+
+    /// Whether a command reads what its process has not open: an opening.
+    fn opens_by(&mut self, at: Life, command: &RecordCommand) -> bool {
+        let RecordCommand::Read { entry, .. } = command else { return false };
+        let process = self.find(at).and_then(|machine| machine.process.as_ref());
+        process.is_some_and(|process| process.server.find(entry).is_none())
     }
 
     /// A message of another game server.

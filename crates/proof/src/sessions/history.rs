@@ -66,6 +66,7 @@ enum Asked {
     Save { session: SessionId, marker: Marker, is_release: bool },
     Queue(Queueing),
     Await(usize, OperationId),
+    Transact(Vec<(SessionId, Marker)>),
     Close,
 }
 
@@ -209,11 +210,14 @@ impl SessionHistory {
         ticket: Ticket,
         result: &Result<Revision, SaveError>,
     ) -> Verdict {
-        let Some(Asked::Save { session, marker, is_release }) =
-            self.asked.remove(&(process, ticket))
-        else {
-            return Ok(());
-        };
+        let asked = self.asked.remove(&(process, ticket));
+        if let (Some(Asked::Transact(shares)), Ok(_)) = (&asked, result) {
+            let mut shares = shares.iter();
+            return shares.try_for_each(|(session, marker)| {
+                self.acknowledge(process, *session, Some(*marker))
+            });
+        }
+        let Some(Asked::Save { session, marker, is_release }) = asked else { return Ok(()) };
         match result {
             Ok(_) => self.acknowledge(process, session, Some(marker)),
             // A release may be lost although there was nothing to save.

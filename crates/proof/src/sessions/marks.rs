@@ -3,6 +3,7 @@
 
 mod list;
 mod operations;
+mod schemas;
 
 use steadfast_core::game_server::{Event, Outgoing, ServerEvent};
 use steadfast_core::operation::ReceiptBody;
@@ -153,6 +154,7 @@ impl Marks {
         });
         if let (Some(after), Some(before)) = (after, before) {
             self.record(author, before, after, how, opening);
+            self.migrated(batch, before, after);
             let kept = before.record.as_ref().is_some_and(|before| before.fence == after.fence);
             self.meet_if(Mark::SavedUnchanged, kept && !has_value);
         }
@@ -309,6 +311,9 @@ impl Marks {
                     | RecordRefusal::Invalid(_),
                 ) => {}
             },
+            (_, RecordReply::WrittenAll(outcome)) => {
+                self.meet_if(Mark::JointUnknown, matches!(outcome, Outcome::Unknown));
+            }
             (_, RecordReply::Mail(mail)) => {
                 for mail in mail {
                     self.mail(process, mail);
@@ -349,6 +354,9 @@ impl Marks {
                 if let Some(mark) = of_open_error(error) {
                     self.meet(mark);
                 }
+                if let OpenError::Data { error, .. } = error {
+                    self.not_loaded(error);
+                }
             }
             Event::Settled { result, .. } => match result {
                 Ok(_) => self.meet(Mark::CheckpointDone),
@@ -388,6 +396,7 @@ impl Marks {
             SessionEvent::WentBack => self.meet(Mark::SettledWentBack),
             SessionEvent::HandOffRequested { .. } => self.meet(Mark::HandedOff),
             SessionEvent::SpillStale => self.meet(Mark::SpillStale),
+            SessionEvent::SchemaAhead { .. } => self.meet(Mark::PassedThrough),
             SessionEvent::OperationRetried { .. } => self.meet(Mark::Retried),
             SessionEvent::SaveFailed(SaveError::Refused { .. }) => self.meet(Mark::HookRefused),
             SessionEvent::Lost { reason, spill } => {
@@ -398,7 +407,6 @@ impl Marks {
             SessionEvent::State(SessionState::Released)
             | SessionEvent::Saved { .. }
             | SessionEvent::SaveFailed(_)
-            | SessionEvent::SchemaAhead { .. }
             | SessionEvent::OperationRun { .. }
             | SessionEvent::OperationEnded(_)
             | SessionEvent::Released => {}

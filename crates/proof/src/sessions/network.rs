@@ -30,6 +30,8 @@ pub(super) enum Address {
 pub(super) struct Message {
     pub(super) back: Address,
     pub(super) author: Author,
+    /// Whether it may be answered from a copy of the store that is behind (S4).
+    pub(super) may_lag: bool,
     pub(super) command: Arc<RecordCommand>,
 }
 

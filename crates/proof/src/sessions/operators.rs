@@ -13,6 +13,7 @@ use steadfast_sim::Streams;
 
 use super::marks::Mark;
 use super::network::{Address, Message, Network};
+use super::schemas::Shape;
 use super::sheet::{PAD_MAX, Sheet};
 use super::store::Store;
 use super::witness::{Author, Marker, Witness as _};
@@ -143,7 +144,9 @@ impl Operators {
             None => (never_held(write_id), None, None),
         };
         let stored = content.and_then(|content| Sheet::parse(&content.value));
-        let mut sheet = stored.unwrap_or_else(|| Sheet::new(Marker::NONE, 0));
+        // Whoever writes anew what was deleted writes what the number beside it says.
+        let anew = || Sheet { shape: Shape::whole(body.schema), ..Sheet::new(Marker::NONE, 0) };
+        let mut sheet = stored.unwrap_or_else(anew);
         sheet.marker = sheet.marker.next(self.rng.next_u64());
         sheet.pad = usize::try_from(self.rng.in_range(100..1_000)).unwrap_or(PAD_MAX);
         let mut ledger = None;
@@ -153,12 +156,21 @@ impl Operators {
             Aim::Edit | Aim::ForceEdit => Data::Put { content: sheet.content(), pinned: true },
             Aim::Restore => {
                 let now = view.base()?.entry.row?.counter;
-                let (counter, content) = self.rng.pick(store.past(&errand.entry, now)).cloned()?;
+                let past = self.rng.pick(store.past(&errand.entry, now)).cloned()?;
+                let (counter, kept) = (past.counter, past.schema);
+                let past = Sheet::parse(&past.content.value)?;
+                body.schema = self.schema_of(ctx, body.schema, &past, kept)?;
                 store.leave(&errand.entry, counter, now);
-                sheet.applied = Sheet::parse(&content.value)?.applied;
+                (sheet.shape, sheet.applied) = (past.shape, past.applied);
                 let (settled, tried, undo_after) = (vec![], vec![], Some(counter));
                 let settings = Arc::clone(&self.operations);
-                ledger = Some(Box::new(LedgerWrite { settled, tried, undo_after, settings }));
+                ledger = Some(Box::new(LedgerWrite {
+                    settled,
+                    tried,
+                    undo_after,
+                    rebuild: false,
+                    settings,
+                }));
                 ctx.marks.meet(Mark::PutBackByOperator);
                 Data::Put { content: sheet.content(), pinned: true }
             }
@@ -180,12 +192,32 @@ impl Operators {
             inbox_max: None,
         })
     }
+
+    /// The schema that is put back with what a record held once: the number that history keeps with
+    /// it, unless the operator says another one. He does so only where the version stands in the data
+    /// as well, which counts more.
+    fn schema_of(
+        &mut self,
+        ctx: &mut Context<'_>,
+        present: u32,
+        past: &Sheet,
+        kept: Option<u32>,
+    ) -> Option<u32> {
+        let version = past.shape.version()?;
+        if past.shape.stamp.is_some() && self.rng.percent(50) {
+            ctx.marks.meet_if(Mark::NumberLeft, version != present);
+            return Some(present);
+        }
+        ctx.marks.meet_if(Mark::PutBackAcrossByOperator, version != present);
+        kept
+    }
 }
 
 fn send(ctx: &mut Context<'_>, network: &mut Network, errand: u64, command: RecordCommand) {
     let command = Arc::new(command);
     let back = Address::Operator { errand };
-    network.send(ctx, Message { back, author: Author::Operator, command });
+    let may_lag = matches!(*command, RecordCommand::Read { .. });
+    network.send(ctx, Message { back, author: Author::Operator, may_lag, command });
 }
 
 /// The record of an entry that nobody ever held.
@@ -197,5 +229,6 @@ fn never_held(write_id: WriteId) -> RecordBody {
         fence: Fence::first(SessionId(write_id.0)),
         save_seq: 0,
         write_id,
+        usage: steadfast_core::record::Usage::default(),
     }
 }

@@ -9,9 +9,11 @@
 //! |---|---|
 //! | `records` | L1, L3, L4, L5, L7, L10: who may write a record, and when it changes hands |
 //! | `values` | W2, W3, W9, W10, V5: what is written over what |
+//! | `schemas` | M1, M2, M3: of which version data is, and whose code writes it |
 //! | `presences` | L8: servers, deaths, mail |
 //! | `beliefs` | L2, L8: who believes to hold what |
 //! | `tickets` | W1, W4-W8: what is said of what was written |
+//! | `joints` | G1, G8, W1, W4: transactions over several sessions, and what becomes of coins |
 //! | `operations` | DO1-DO7, B2: what becomes of operations, over the rows that `ledgers` keeps |
 //! | `rest` | Z1, Z2, L6, L9, W1: what stands when all has come to rest, and after a loss |
 //!
@@ -20,12 +22,14 @@
 
 mod beliefs;
 mod books;
+mod joints;
 mod ledgers;
 mod operations;
 mod parts;
 mod presences;
 mod records;
 mod rest;
+mod schemas;
 mod skew;
 mod tickets;
 mod traffic;
@@ -49,10 +53,13 @@ use steadfast_storage::Rows;
 use books::{
     Gone, Held, Key, Letter, Logged, Outage, PresenceRow, Process, Record, Server, Spilled, Value,
 };
+use joints::Joints;
 use parts::Parts;
 use skew::{Skew, offset};
 use tickets::Pending;
 
+use super::schemas::Knows;
+use super::sheet::Applied;
 use super::witness::{Ask, Author, Marker, Queueing, Witness};
 
 /// The invariant that is broken, with what led to it.
@@ -79,6 +86,7 @@ pub(super) struct SessionOracle {
     processes: Vec<Process>,
     mail: BTreeMap<(ServerId, usize), Letter>,
     pending: BTreeMap<(usize, Ticket), Pending>,
+    joints: Joints,
     opening: Option<OpeningId>,
     opened_at: Monotonic,
     outage: Outage,
@@ -108,6 +116,7 @@ impl SessionOracle {
             processes: Vec::new(),
             mail: BTreeMap::new(),
             pending: BTreeMap::new(),
+            joints: Joints::default(),
             opening: None,
             opened_at: Monotonic::default(),
             outage: Outage::default(),
@@ -188,10 +197,6 @@ impl SessionOracle {
     }
 
     fn on_applied(&mut self, stroke: Stroke, batch: &Batch) -> Checked {
-        let parts = Parts::of(batch);
-        if let Some(gone) = parts.gone {
-            return Err(format!("W10: {gone} was removed"));
-        }
         if let Author::Process(process) = stroke.author {
             self.process_mut(process);
         }
@@ -199,6 +204,19 @@ impl SessionOracle {
         let stamp = u64::try_from(stroke.stamped_at.ticks()).unwrap_or(0).saturating_mul(100);
         self.store_clock.note(stroke.now, offset(stamp, stroke.now.nanos()));
         self.check_conditions(batch)?;
+        match joints::split(batch) {
+            None => self.on_part(stroke, batch)?,
+            Some(parts) => parts.iter().try_for_each(|part| self.on_part(stroke, part))?,
+        }
+        self.check_coins()
+    }
+
+    /// What is written of one record, or besides records.
+    fn on_part(&mut self, stroke: Stroke, batch: &Batch) -> Checked {
+        let parts = Parts::of(batch);
+        if let Some(gone) = parts.gone {
+            return Err(format!("W10: {gone} was removed"));
+        }
         if let Some((server, revision, body)) = parts.presence {
             self.on_presence(stroke, server, revision, body)?;
         }
@@ -261,11 +279,17 @@ impl Witness for SessionOracle {
         self.process_mut(process);
     }
 
+    fn runs(&mut self, process: usize, knows: Knows) {
+        self.process_mut(process).knows = knows;
+    }
+
     fn crashed(&mut self, _: Now, process: usize) {
         let state = self.process_mut(process);
         state.is_crashed = true;
         state.active.clear();
-        if !state.is_closed {
+        let is_closed = state.is_closed;
+        self.note_crash(process);
+        if !is_closed {
             self.pending.retain(|(at, _), _| *at != process);
         }
     }
@@ -302,6 +326,9 @@ impl Witness for SessionOracle {
                 Ask::Queue(queueing) => this.on_asked_queue(now.mono, (process, ticket), queueing),
                 Ask::Await(entry, id, patience) => {
                     this.on_asked_await(now.mono, (process, ticket), (entry, id), *patience);
+                }
+                Ask::Transact(transfer) => {
+                    this.on_asked_transaction(now.mono, (process, ticket), transfer)?;
                 }
                 Ask::Close => this.on_asked_close(now.mono, process, ticket),
             }
@@ -368,12 +395,17 @@ impl Witness for SessionOracle {
         });
     }
 
-    fn repairs(&mut self, _: Now, entry: &EntryId) {
+    fn repairs(&mut self, now: Now, entry: &EntryId) {
         let key = self.key(entry);
+        self.note_repair(now.mono, key);
         self.at_mut(key).ledger.is_repaired = true;
     }
 
     fn showed(&mut self, _: Now, _: usize, _: SessionHandle, _: &[u32]) {}
+
+    fn shows(&mut self, _: Now, process: usize, session: SessionHandle, applied: &Applied) {
+        self.note(|this| this.on_shows(process, session.id, applied));
+    }
 
     fn healed(&mut self, now: Now) {
         self.healed_at = Some(now.mono);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use steadfast_core::document::Document;
 use steadfast_core::game_server::{Effects, GameServer, Parse, SessionHandle, Ticket};
 use steadfast_core::record::RecordWrite;
-use steadfast_core::schema::Loaded;
 use steadfast_core::session::{Spill, SpillFate};
 use steadfast_core::value::InvalidData;
 use steadfast_core::{EntryId, Monotonic, Now, Path};
 
+use super::fleet::Joint;
+use super::schemas::Code;
 use super::sheet::Sheet;
 use super::witness::Marker;
 
@@ -54,10 +55,13 @@ pub(super) struct Wait {
 pub(super) struct Process {
     /// Counted over the run.
     pub(super) number: usize,
+    pub(super) code: Code,
     pub(super) server: GameServer,
     pub(super) plays: Vec<Play>,
     pub(super) openings: Vec<Opening>,
     pub(super) waits: Vec<Wait>,
+    /// Transactions that are not settled in all of their sessions, or not told.
+    pub(super) joints: Vec<Joint>,
     /// The true time of the wake that counts.
     pub(super) wake_at: Option<Monotonic>,
     pub(super) closing: Option<Wait>,
@@ -73,13 +77,15 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn new(number: usize, server: GameServer) -> Self {
+    pub(super) fn new(number: usize, code: Code, server: GameServer) -> Self {
         Self {
             number,
+            code,
             server,
             plays: Vec::new(),
             openings: Vec::new(),
             waits: Vec::new(),
+            joints: Vec::new(),
             wake_at: None,
             closing: None,
             effects: Effects::default(),
@@ -122,9 +128,8 @@ impl Process {
         }
     }
 
-    pub(super) fn take_wait(&mut self, ticket: Ticket) -> Option<Wait> {
-        let index = self.waits.iter().position(|wait| wait.ticket == ticket)?;
-        Some(self.waits.swap_remove(index))
+    pub(super) fn end_wait(&mut self, ticket: Ticket) {
+        self.waits.retain(|wait| wait.ticket != ticket);
     }
 
     /// What a session began with.
@@ -188,6 +193,9 @@ impl Process {
             let id = ids.get(opening.key);
             evidence.push(format!("process {} still opens {id:?}", self.number));
         }
+        for joint in &self.joints {
+            evidence.push(format!("process {} has not settled {joint:?}", self.number));
+        }
         for wait in self.waits.iter().chain(&self.closing) {
             evidence.push(format!("process {} owes an answer to {:?}", self.number, wait.ticket));
         }
@@ -204,15 +212,6 @@ fn editing(
         change(sheet);
         Ok((sheet.marker, true))
     }
-}
-
-/// How a record is read.
-pub(super) fn parse() -> Parse {
-    Arc::new(|stored| {
-        let refused = || InvalidData::because(Path::root(), "it is no sheet");
-        let sheet = Sheet::parse(stored.text).ok_or_else(refused)?;
-        Ok(Loaded::plain(sheet, stored))
-    })
 }
 
 /// How a record is read by somebody with a bug (P9).

@@ -216,6 +216,7 @@ impl Senders {
     fn again(&mut self) -> Option<Sent> {
         let recent = self.sent.len().saturating_sub(60);
         let from = if self.rng.percent(60) { self.sent.get(recent..)? } else { &self.sent };
+        // Without a time of its own it would be another one.
         self.rng.pick(from).filter(|sent| sent.issued_at.is_some()).cloned()
     }
 
@@ -293,8 +294,7 @@ impl Senders {
         };
         let Sent { issued_at, is_permanent, replaces, .. } = sent.clone();
         let schema = 0;
-        // What has no time of its own may be sent only once: not over a network that doubles it.
-        let at = if issued_at.is_some() && self.rng.percent(60) { fleet.pick(None) } else { None };
+        let at = if self.rng.percent(60) { fleet.pick(None) } else { None };
         if let Some(at) = at {
             let request = QueueRequest {
                 entry,
@@ -313,7 +313,7 @@ impl Senders {
             id,
             kind,
             payload,
-            issued_at,
+            issued_at: issued_at.unwrap_or(ctx.now.wall),
             schema,
             is_permanent,
             replaces,
@@ -342,7 +342,8 @@ impl Senders {
         self.errands.push((number, errand));
         let back = Address::Sender { errand: number };
         let command = Arc::new(command);
-        network.send(ctx, Message { back, author: Author::Operator, command });
+        let (author, may_lag) = (Author::Operator, false);
+        network.send(ctx, Message { back, author, may_lag, command });
     }
 
     /// An operator decides about an operation that waits, or has ended meanwhile.

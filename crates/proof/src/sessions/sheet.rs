@@ -1,9 +1,13 @@
-//! What the records of this scenario hold: how many edits and which, and which operations were
-//! applied.
+//! What the records of this scenario hold: how many edits and which, which migrations ran, and which
+//! operations were applied.
 //!
 //! ```text
-//!   {"count":17,"mix":9052181102113,"coins":41,"added":5,"done":[3,8],"pad":"xxxxx..."}
+//!   {"count":17,"mix":9052181102113,"shape":[1],"coins":41,"added":5,"done":[3,8],"pad":"xxx..."}
 //! ```
+//!
+//! Transactions over several sessions add `"turns":999998,"spent":2,"joints":[4,9]`: see
+//! [`moves`](super::moves). One is an edit of each of its records from its beginning on: what it gives
+//! and what comes back is no edit of its own.
 //!
 //! An operation that is applied is one more edit. So what is checked of edits is checked of
 //! operations too, and its number in the list tells an operation that was applied twice.
@@ -19,6 +23,8 @@ use steadfast_core::operation::ADD;
 use steadfast_core::row::Metadata;
 use steadfast_core::{Content, JsonText, Limits, OperationId, Value};
 
+use super::moves::Moves;
+use super::schemas::Shape;
 use super::witness::Marker;
 
 /// Longest text that only takes room.
@@ -59,6 +65,8 @@ pub(super) struct Applied {
     pub(super) coins: u64,
     /// What the built-in operation brought in: it leaves no number.
     pub(super) added: u64,
+    /// What transactions did.
+    pub(super) moves: Moves,
 }
 
 impl Applied {
@@ -70,57 +78,128 @@ impl Applied {
     /// What a value says; nothing of a value that operations left alone.
     pub(super) fn of(value: &JsonText) -> Self {
         let text = value.as_str();
-        let number = |name: &str| -> u64 {
-            let found = text.split_once(name).and_then(|(_, rest)| rest.split([',', '}']).next());
-            found.and_then(|digits| digits.parse().ok()).unwrap_or(0)
-        };
-        let list = text.split_once("\"done\":[").and_then(|(_, rest)| rest.split_once(']'));
-        let numbers = list.map_or("", |(list, _)| list).split(',');
-        let numbers = numbers.filter_map(|digits| digits.parse().ok()).collect();
-        Self { numbers, coins: number("\"coins\":"), added: number("\"added\":") }
+        // Most of a value only takes room.
+        Self::anywhere(text.split_once("\"pad\":").map_or(text, |(head, _)| head))
     }
+
+    /// What a text says, wherever it stands.
+    fn anywhere(text: &str) -> Self {
+        let Some(coins) = number_of(text, "\"coins\":") else { return Self::default() };
+        let added = number_of(text, "\"added\":").unwrap_or(0);
+        Self { numbers: list_of(text, "\"done\":["), coins, added, moves: Moves::of(text) }
+    }
+
+    /// All coins that ever came in, less what transactions took elsewhere.
+    pub(super) fn total(&self) -> u64 {
+        self.coins + self.moves.spent
+    }
+}
+
+/// The number behind a name.
+pub(super) fn number_of(text: &str, name: &str) -> Option<u64> {
+    let (_, rest) = text.split_once(name)?;
+    rest.split([',', '}']).next()?.parse().ok()
+}
+
+/// The numbers of the list behind a name. Lists are most of what is read here: byte by byte.
+pub(super) fn list_of(text: &str, name: &str) -> Vec<u32> {
+    let list = text.split_once(name).map_or("", |(_, rest)| rest);
+    let (mut numbers, mut number) = (Vec::new(), None);
+    for byte in list.bytes() {
+        if byte.is_ascii_digit() {
+            let digit = u32::from(byte - b'0');
+            number = Some(number.unwrap_or(0_u32).wrapping_mul(10).wrapping_add(digit));
+            continue;
+        }
+        numbers.extend(number.take());
+        if byte == b']' {
+            break;
+        }
+    }
+    numbers
+}
+
+/// The end of a list that was begun, and a comma.
+pub(super) fn write_list(text: &mut String, numbers: &[u32]) {
+    for (index, number) in numbers.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        write_number(text, *number);
+    }
+    text.push_str("],");
+}
+
+/// What `write!` would, which takes three times as long.
+fn write_number(text: &mut String, number: u32) {
+    let (mut digits, mut start, mut rest) = ([b'0'; 10], 10, number);
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(rest % 10).unwrap_or(0);
+        (start, rest) = (start - 1, rest / 10);
+        if rest == 0 {
+            break;
+        }
+    }
+    let digits = digits.get(start..).and_then(|digits| std::str::from_utf8(digits).ok());
+    text.push_str(digits.expect("digits are text"));
 }
 
 /// What a session holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sheet {
     pub(super) marker: Marker,
+    /// The migrations that ran.
+    pub(super) shape: Shape,
     pub(super) applied: Applied,
     /// Bytes that only take room.
     pub(super) pad: usize,
     /// What it was when it was read.
     pub(super) began: Marker,
+    /// What it was before a transaction that may still be refused before it begins.
+    pub(super) before: Option<Box<(Value, Marker)>>,
 }
 
 impl Sheet {
-    /// One that operations left alone.
+    /// One that operations and migrations left alone.
     pub(super) fn new(marker: Marker, pad: usize) -> Self {
-        let applied = Applied::default();
-        Self { marker, applied, pad, began: marker }
+        let (shape, applied, before) = Default::default();
+        Self { marker, shape, applied, pad, began: marker, before }
     }
 
     /// What a value says.
     pub(super) fn parse(value: &JsonText) -> Option<Self> {
         let marker = Marker::of(value)?;
         let (_, pad) = value.as_str().split_once("\"pad\":\"")?;
-        let applied = Applied::of(value);
-        Some(Self { applied, ..Self::new(marker, pad.len().saturating_sub(2)) })
+        let (shape, applied) = (Shape::of(value), Applied::of(value));
+        Some(Self { shape, applied, ..Self::new(marker, pad.len().saturating_sub(2)) })
+    }
+
+    /// What a migration made of one: its members stand in the order of their names.
+    pub(super) fn of_value(value: &Value) -> Option<Self> {
+        let value = value.to_json();
+        let text = value.as_str();
+        let (count, mix) = (number_of(text, "\"count\":")?, number_of(text, "\"mix\":")?);
+        let (_, pad) = text.split_once("\"pad\":\"")?;
+        let (pad, _) = pad.split_once('"')?;
+        // Some of them stand behind what only takes room.
+        let (shape, applied) = (Shape::anywhere(text), Applied::anywhere(text));
+        Some(Self { shape, applied, ..Self::new(Marker { count, mix }, pad.len()) })
     }
 
     /// As the store keeps it.
     pub(super) fn text(&self) -> JsonText {
-        let Self { marker: Marker { count, mix }, applied, pad, .. } = self;
+        let Self { marker: Marker { count, mix }, shape, applied, pad, .. } = self;
         let mut text = String::with_capacity(pad + 128 + applied.numbers.len() * 5);
         let room = "a string has room";
         write!(text, "{{\"count\":{count},\"mix\":{mix},").expect(room);
+        shape.write(&mut text);
         if *applied != Applied::default() {
-            let Applied { numbers, coins, added } = applied;
+            let Applied { numbers, coins, added, moves } = applied;
             write!(text, "\"coins\":{coins},\"added\":{added},\"done\":[").expect(room);
-            for (index, number) in numbers.iter().enumerate() {
-                let comma = if index == 0 { "" } else { "," };
-                write!(text, "{comma}{number}").expect(room);
+            write_list(&mut text, numbers);
+            if *moves != Moves::default() {
+                moves.write(&mut text);
             }
-            text.push_str("],");
         }
         text.push_str("\"pad\":\"");
         let length = text.len() + pad;
@@ -143,6 +222,19 @@ const PADDING: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
+impl Sheet {
+    /// A transaction over it has begun: it is an edit, whatever becomes of it.
+    pub(super) fn has_begun(&mut self) {
+        self.before = None;
+    }
+
+    /// Has it hold what a value says. The numbers of operations are in none.
+    fn take(&mut self, value: &Value) {
+        let numbers = std::mem::take(&mut self.applied.numbers);
+        self.applied = Applied { numbers, ..Applied::of(&value.to_json()) };
+    }
+}
+
 impl Document for Sheet {
     fn encode(&mut self) -> JsonText {
         self.text()
@@ -154,22 +246,33 @@ impl Document for Sheet {
 
     fn rest(&mut self) {}
 
-    /// Only the built-in operation comes this way.
+    /// Only the built-in operation and transactions come this way.
     fn edit_value(
         &mut self,
         edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
     ) -> Result<Changes, EditError> {
-        let (value, changes) = edit_copy(&self.snapshot_value(), DocumentLimits::default(), edit)?;
-        let added = Applied::of(&value.to_json()).added;
-        if added != self.applied.added {
-            self.applied.added = added;
-            self.marker = self.marker.next(added);
+        let (before, marker) = (self.snapshot_value(), self.marker);
+        let (value, changes) = edit_copy(&before, DocumentLimits::default(), edit)?;
+        let (added, known) = (self.applied.added, self.applied.moves.numbers.len());
+        self.take(&value);
+        if self.applied.moves.numbers.len() > known {
+            self.before = Some(Box::new((before, marker)));
+        }
+        if self.applied.added != added {
+            self.marker = self.marker.next(self.applied.added);
+        }
+        for number in self.applied.moves.numbers.iter().skip(known) {
+            self.marker = self.marker.next((1 << 41) | u64::from(*number));
         }
         Ok(changes)
     }
 
     fn put_value(&mut self, value: Value) -> Result<(), EditError> {
-        self.applied = Applied::of(&value.to_json());
+        self.take(&value);
+        // Another of its sessions, or a hook, did not let it begin.
+        if let Some((_, marker)) = self.before.take_if(|before| before.0 == value).map(|it| *it) {
+            self.marker = marker;
+        }
         Ok(())
     }
 
@@ -179,10 +282,11 @@ impl Document for Sheet {
     }
 
     fn snapshot_value(&self) -> Value {
-        // The built-in operation adds to a number that is there.
-        let Self { marker: Marker { count, mix }, applied, .. } = self;
-        let added = applied.added;
-        let text = format!("{{\"count\":{count},\"mix\":{mix},\"added\":{added},\"pad\":\"\"}}");
+        // All that changes this way, and is there although it is nothing yet.
+        let Applied { coins, added, moves, .. } = &self.applied;
+        let mut text = "{".to_owned();
+        moves.write(&mut text);
+        write!(text, "\"coins\":{coins},\"added\":{added}}}").expect("a string has room");
         Value::parse(&text, &Limits::native()).expect("a sheet is JSON")
     }
 
@@ -202,18 +306,34 @@ mod tests {
     #[test]
     fn a_sheet_reads_back_what_it_writes_and_knows_its_size() {
         let none = Applied::default();
-        let some = Applied { numbers: vec![7, 1, 4_000_000_000], coins: 12, added: 5 };
+        let moves = Moves { numbers: vec![9, 2], taken: 2, spent: 8 };
+        let some = Applied { numbers: vec![7, 1, 4_000_000_000], coins: 12, added: 5, moves };
         let coins_only = Applied { coins: 3, ..Applied::default() };
         for (count, mix, pad) in [(0, 0, 0), (9, 10, 1), (10, u64::MAX, 63), (99, 7, PAD_MAX)] {
-            for applied in [&none, &some, &coins_only] {
-                let sheet = Sheet::new(Marker { count, mix }, pad);
-                let mut sheet = Sheet { applied: applied.clone(), ..sheet };
+            for (applied, version) in [(&none, 0), (&some, 2), (&coins_only, 0), (&none, 1)] {
+                let (applied, shape) = (applied.clone(), Shape::whole(version));
+                let mut sheet = Sheet { shape, applied, ..Sheet::new(Marker { count, mix }, pad) };
                 let text = sheet.encode();
                 assert_eq!(sheet.size(), text.size(), "{}", text.as_str());
+                let value = Value::parse(text.as_str(), &Limits::native()).unwrap();
+                assert_eq!(Sheet::of_value(&value).as_ref(), Some(&sheet));
                 assert_eq!(Sheet::parse(&text), Some(sheet));
             }
         }
         assert!(Sheet::parse(&JsonText::trusted("{}")).is_none());
+    }
+
+    #[test]
+    fn a_list_of_numbers_reads_back_and_ends_where_it_ends() {
+        for numbers in [&[][..], &[0], &[10, 0, 9, u32::MAX, 4_000_000_000]] {
+            let mut text = "{\"done\":[".to_owned();
+            write_list(&mut text, numbers);
+            let written: Vec<String> = numbers.iter().map(u32::to_string).collect();
+            assert_eq!(text, format!("{{\"done\":[{}],", written.join(",")));
+            text.push_str("\"pad\":[7]}");
+            assert_eq!(list_of(&text, "\"done\":["), numbers);
+        }
+        assert!(list_of("{}", "\"done\":[").is_empty());
     }
 
     #[test]

@@ -128,6 +128,14 @@ pub(super) static CLOCK: Site = Site::new(
 pub(super) static PARSE: Site =
     Site::new("parse", &[Choice::of("P9").count(0, 6).rate_ppm(1_000, 80_000)]);
 
+/// Once a round of a mixed fleet: which step fails from now on, or panics, and for which records.
+pub(super) static MIGRATION: Site =
+    Site::new("migration", &[Choice::of("P9").count(0, 11).rate_ppm(100_000, 600_000)]);
+
+/// The code of processes knows different versions of the data (P7). 2: the version stands in the data
+/// too. 3: later data is passed through.
+pub(super) static MIXED: Knob = Knob::new("schemas.mixed", 0, &[1, 1, 2, 3]);
+
 /// All times of the protocol, in percent.
 pub(super) static TIMES: Knob = Knob::new("times.percent", 100, &[50, 200]);
 

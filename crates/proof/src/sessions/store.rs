@@ -38,6 +38,8 @@ use super::{Context, Event};
 use crate::bank::Bug;
 use crate::refusals::{exhausted, unavailable, unreadable};
 
+pub(super) use past::Held;
+
 /// Least and most milliseconds until a store that crashed opens again.
 const RESTART: std::ops::Range<u64> = 100..3_000;
 
@@ -78,6 +80,7 @@ struct Job {
     step: Option<Step<RecordReply>>,
     author: Author,
     back: Address,
+    may_lag: bool,
     command: Arc<RecordCommand>,
 }
 
@@ -177,7 +180,7 @@ impl Store {
         network: &mut Network,
         message: Message,
     ) {
-        let Message { back, author, command } = message;
+        let Message { back, author, may_lag, command } = message;
         if !self.is_up {
             // Half of the time somebody says that nobody listens.
             if self.rng.percent(50) {
@@ -200,7 +203,7 @@ impl Store {
         if let Some(flaw) = ctx.bug.and_then(Bug::flaw) {
             machine.plant(flaw);
         }
-        let job = Some(Job { machine, step: Some(step), author, back, command });
+        let job = Some(Job { machine, step: Some(step), author, back, may_lag, command });
         let slot = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(None);
             self.jobs.len() - 1
@@ -230,10 +233,9 @@ impl Store {
         }
         let Some(job) = self.jobs.get_mut(slot).and_then(Option::as_mut) else { return };
         let Some(step) = job.step.take() else { return };
-        let author = job.author;
-        let is_opening = matches!(*job.command, RecordCommand::Read { .. });
+        let (author, may_lag) = (job.author, job.may_lag);
         let input = match step {
-            Step::Read(keys) => Input::Read(self.read(ctx, &keys, is_opening)),
+            Step::Read(keys) => Input::Read(self.read(ctx, &keys, may_lag)),
             Step::Scan(range, limit) => Input::Scanned(self.scan(ctx, &range, limit)),
             Step::Commit(batch) => match self.take(ctx, network, slot, author, batch) {
                 Some(outcome) => Input::Committed(outcome),
@@ -266,7 +268,7 @@ impl Store {
         network.reply(ctx, job.back, job.command, answer);
     }
 
-    fn read(&mut self, ctx: &mut Context<'_>, keys: &[RowKey], is_opening: bool) -> ReadResult {
+    fn read(&mut self, ctx: &mut Context<'_>, keys: &[RowKey], may_lag: bool) -> ReadResult {
         let now = self.time(ctx.now);
         if ctx.sim.faults.visit(&STORE_READ).is_some() {
             if ctx.has(Bug::DefaultOverFailedRead) {
@@ -275,7 +277,7 @@ impl Store {
             }
             return Err(unreadable());
         }
-        let lags = is_opening
+        let lags = may_lag
             && self.shadow.as_ref().is_some_and(|shadow| shadow.purpose == Purpose::Lag)
             && self.rng.percent(30);
         let rows = match &self.shadow {

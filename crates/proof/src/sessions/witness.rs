@@ -7,6 +7,9 @@ use steadfast_core::operation::{OperationStatus, PayloadHash, QueueRefusal, Queu
 use steadfast_core::{Batch, Committed, EntryId, Found, Now, OpeningId, OperationId};
 use steadfast_storage::Rows;
 
+use super::schemas::Knows;
+use super::sheet::Applied;
+
 /// Who made a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Author {
@@ -42,8 +45,29 @@ pub(super) enum Ask {
     Queue(Queueing),
     /// To tell how an operation ends, after so long at the latest.
     Await(EntryId, OperationId, Duration),
+    /// To make a transaction over several sessions.
+    Transact(Transfer),
     /// To end.
     Close,
+}
+
+/// A transaction over several sessions of one process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Transfer {
+    /// It is left in all of its records.
+    pub(super) number: u32,
+    pub(super) shares: Vec<Share>,
+}
+
+/// What it does to one of its records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    pub(super) session: SessionHandle,
+    pub(super) entry: EntryId,
+    /// What is stored with it.
+    pub(super) marker: Marker,
+    /// Coins that are gained, or lost.
+    pub(super) gain: i64,
 }
 
 /// An operation as somebody queues it.
@@ -68,6 +92,11 @@ pub(super) trait Witness {
 
     /// A process began. A home process lives in that opening of the store.
     fn started(&mut self, now: Now, process: usize, home: Option<OpeningId>);
+
+    /// A process runs code that knows this.
+    fn runs(&mut self, process: usize, knows: Knows) {
+        let _ = (process, knows);
+    }
 
     /// A process is gone without a word.
     fn crashed(&mut self, now: Now, process: usize);
@@ -119,6 +148,11 @@ pub(super) trait Witness {
 
     /// A player opened a record and saw this: what every later reader must see too, or more.
     fn saw(&mut self, now: Now, process: usize, entry: &EntryId, marker: Marker);
+
+    /// A session that takes part in a transaction shows this.
+    fn shows(&mut self, now: Now, process: usize, session: SessionHandle, applied: &Applied) {
+        let _ = (now, process, session, applied);
+    }
 
     /// From now on the store answers nothing, neither reads nor writes; or it does again.
     fn outage(&mut self, now: Now, is_out: bool) {

@@ -70,6 +70,8 @@ pub(super) enum Parameter {
     Around,
     RevisionId,
     After,
+    AfterServer,
+    AfterRevision,
     ListLimit,
     OldestFirst,
     Since,
@@ -82,7 +84,7 @@ pub(super) enum Parameter {
 }
 
 impl Parameter {
-    pub(super) const ALL: [Self; 60] = [
+    pub(super) const ALL: [Self; 62] = [
         Self::Universe,
         Self::Store,
         Self::Scope,
@@ -134,6 +136,8 @@ impl Parameter {
         Self::Around,
         Self::RevisionId,
         Self::After,
+        Self::AfterServer,
+        Self::AfterRevision,
         Self::ListLimit,
         Self::OldestFirst,
         Self::Since,
@@ -163,7 +167,7 @@ impl Parameter {
                  time of RFC 3339. If the `@` is percent-encoded, the whole is tried as an id first.",
                 &json!({"type": "string", "minLength": 1}),
             ),
-            Self::Key => path("key", "The key.", &json!({"type": "string", "pattern": KEY_ID})),
+            Self::Key => path("key", "The key.", &pattern(KEY_ID)),
             Self::Backup => path("backup", "The name of the backup.", &text()),
             Self::Id => query("id", "The entry.", true, &key(limits)),
             Self::AllowMissing => {
@@ -277,7 +281,7 @@ impl Parameter {
                 "description": "Our own: names the write. Sent again with the same id, the same \
                     write counts once as long as it is the newest of its entry. Choose it at \
                     random; another write with the same id may be taken for the first. Once.",
-                "schema": {"type": "string", "pattern": "^[0-9A-Fa-f]{32}$"},
+                "schema": pattern("^[0-9A-Fa-f]{32}$"),
             }),
             Self::BoardPageSizeV1 => board_page_size("max_page_size"),
             Self::BoardPageTokenV1 => board_page_token("page_token"),
@@ -308,11 +312,10 @@ impl Parameter {
                 query("around", "Neighbours on each side. Left out: none.", false, &schema)
             }
             Self::RevisionId => query("revisionId", "The revision.", true, &name()),
-            Self::After => optional_query(
-                "after",
-                "Where the list goes on: `next` of the page before.",
-                &text(),
-            ),
+            Self::After => after(&text()),
+            Self::AfterServer => after(&pattern("^([0-9A-Fa-f]{32})?$")),
+            // 20 digits may be too many for a counter.
+            Self::AfterRevision => after(&pattern("^[0-9]{0,19}$")),
             Self::ListLimit => {
                 let what = format!("Most items of the page. Left out: {PAGE_SIZE}.");
                 let schema = json!({"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX});
@@ -369,6 +372,14 @@ fn key(limits: &Limits) -> Value {
 
 fn text() -> Value {
     json!({"type": "string"})
+}
+
+fn pattern(pattern: &str) -> Value {
+    json!({"type": "string", "pattern": pattern})
+}
+
+fn after(schema: &Value) -> Value {
+    optional_query("after", "Where the list goes on: `next` of the page before.", schema)
 }
 
 fn time() -> Value {

@@ -47,6 +47,8 @@ pub(super) fn record(info: &RecordInfo) -> wire::Record {
         fence: info.fence.map(fence),
         save_count: info.save_seq,
         touched_at: info.touched_at.map(at),
+        last_login: info.usage.last_login.map(at),
+        play_time_ms: info.usage.play_time_ms(),
         ends: info.ends.iter().map(end).collect(),
         ledger: ledger(info.ledger),
         time: at(info.now),
@@ -94,9 +96,9 @@ fn end(end: &End) -> wire::End {
 }
 
 fn ledger(ledger: LedgerInfo) -> wire::Ledger {
-    let LedgerInfo { pending, full, kept, permanent, dead, size, horizon } = ledger;
-    let horizon = horizon.map(at);
-    wire::Ledger { pending, full, kept, permanent, dead, size, horizon }
+    let LedgerInfo { pending, full, kept, permanent, dead, size, horizon, is_damaged } = ledger;
+    let (horizon, damaged) = (horizon.map(at), is_damaged);
+    wire::Ledger { pending, full, kept, permanent, dead, size, horizon, damaged }
 }
 
 pub(super) fn revision(listed: &ListedRevision) -> wire::Revision {
@@ -105,6 +107,7 @@ pub(super) fn revision(listed: &ListedRevision) -> wire::Revision {
         updated_at: at(listed.updated_at),
         deleted: listed.is_deleted,
         pinned: listed.is_pinned,
+        schema: listed.schema,
         value_size: listed.value_size.map(|size| u64::try_from(size).unwrap_or(u64::MAX)),
     }
 }
@@ -194,6 +197,7 @@ pub(super) fn receipt(id: &OperationId, body: &ReceiptBody) -> wire::Operation {
         state: state_of(body).to_owned(),
         issued_at: at(body.issued_at),
         permanent: body.is_permanent,
+        code: body.failure().map(|code| code.name().to_owned()),
         ..wire::Operation::default()
     };
     match &body.state {
@@ -223,6 +227,7 @@ pub(super) fn letter(letter: &DeadLetter) -> wire::Operation {
         permanent: body.is_permanent,
         tries: Some(body.tries),
         error: Some(body.error.to_string()),
+        code: Some(body.death.code().name().to_owned()),
         schema: Some(body.schema),
         payload_size: Some(body.payload_size),
         payload: body.payload.as_ref().and_then(|payload| raw(payload.as_str())),

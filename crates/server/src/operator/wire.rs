@@ -135,6 +135,10 @@ pub struct Record {
     pub save_count: u64,
     /// When anything of it was written last, its lease included.
     pub touched_at: Option<String>,
+    /// When a game opened it last.
+    pub last_login: Option<String>,
+    /// How long games had it open, up to their last saves.
+    pub play_time_ms: u64,
     /// How the last grants ended, the latest last.
     pub ends: Vec<End>,
     /// Its ledger.
@@ -215,6 +219,8 @@ pub struct Ledger {
     pub size: u64,
     /// Unknown operations that were issued until then are refused.
     pub horizon: Option<String>,
+    /// Whether its row of numbers cannot be read: then all of these are nothing.
+    pub damaged: bool,
 }
 
 /// A page of a list.
@@ -238,6 +244,8 @@ pub struct Revision {
     pub deleted: bool,
     /// Whether it is never thinned.
     pub pinned: bool,
+    /// The schema of its data; nothing if it was written as an entry.
+    pub schema: Option<u32>,
     /// Bytes of its data; nothing of a deletion.
     pub value_size: Option<u64>,
 }
@@ -276,6 +284,10 @@ pub struct Operation {
     /// What went wrong last, or why it was ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Why it failed for good: `HandlerFailed`, `MissingHandler`, or `OperationExpired` if it waited
+    /// longer than it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// What an operator decided about it: `cancel` or `fail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<String>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use steadfast::storage::{Backend, MemoryBackend, wait};
 use steadfast_core::key::KeyScope;
-use steadfast_core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody};
+use steadfast_core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody, Usage};
 use steadfast_core::row::Birth;
 use steadfast_core::{
     Batch, EntryId, EntryKey, Found, Revision, RowBody, RowKey, Scope, ServerId, SessionId,
@@ -38,7 +38,8 @@ async fn held() -> (World, Arc<dyn Backend>, String) {
     let since = Birth::At(clock);
     let lease = Some(Lease { server, session, mode, since });
     let (format, schema, save_seq, write_id) = (RECORD_FORMAT, 0, 0, WriteId(22));
-    let body = RecordBody { format, schema, lease, fence, save_seq, write_id };
+    let usage = Usage::default();
+    let body = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
     let (key, revision) = (record(), Revision::first(write_id));
     let put = Write::Put { key, revision, body: RowBody::Record(body) };
     let batch = Batch { conditions: vec![], writes: vec![put] };

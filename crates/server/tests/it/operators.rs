@@ -158,10 +158,12 @@ async fn operations_are_queued_listed_and_ended() {
         let states: Vec<_> =
             receipts["items"].as_array().unwrap().iter().map(|item| &item["state"]).collect();
         assert_eq!(states, ["cancelled", "failed", "applied"]);
+        assert_eq!(receipts["items"][1]["code"], "HandlerFailed");
+        assert!(receipts["items"][2].get("code").is_none());
         let dead = list("?list=dead").await.ok().json();
         assert_eq!(
-            (&dead["items"][0]["id"], &dead["items"][0]["error"]),
-            (&json!("g-2"), &json!("ticket 81"))
+            (&dead["items"][0]["id"], &dead["items"][0]["error"], &dead["items"][0]["code"]),
+            (&json!("g-2"), &json!("ticket 81"), &json!("HandlerFailed"))
         );
         let requeue = json!({"requeue": {"letter": "g-2", "id": "g-4"}});
         assert_eq!(done(&world, &requeue).await["queued"]["new"], true);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use steadfast::core::Rng;
 use steadfast::core::operation::OperationStatus;
-use steadfast::{OperationState, Options, PlayerError, PlayerSettings, Players, Steadfast};
+use steadfast::{OperationState, Options, PlayerError, Players, Steadfast};
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
@@ -64,7 +64,7 @@ pub(crate) fn play(play: Play) -> Result<(), Failure> {
 /// The players of the arena, with all that their operations need.
 pub(crate) fn open_players(db: &Steadfast) -> Result<Players<Save>, Failure> {
     let store = with_handlers(db.store_blocking(STORE)?)?;
-    Ok(Players::over(store, PlayerSettings::default())?)
+    Ok(Players::over(store))
 }
 
 async fn run(arena: &Arc<Arena>) -> Result<(), Failure> {

@@ -12,6 +12,7 @@
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it measures and prints")]
 #![expect(clippy::unit_arg, reason = "an edit of a session is one assignment")]
 
+#[path = "../../../core/examples/document_bytes/counting.rs"]
 mod counting;
 mod rows;
 

@@ -171,6 +171,8 @@ pub struct Diagnostics {
 pub struct Metric<'a> {
     /// Its name.
     pub name: &'static str,
+    /// What it counts, for the help line of an exporter.
+    pub help: &'static str,
     /// The kind of request, where it is of one.
     pub kind: Option<RequestKind>,
     /// What it says.
@@ -188,39 +190,100 @@ pub enum MetricValue<'a> {
     Histogram(&'a Histogram),
 }
 
+impl Requests {
+    /// Their numbers under their names.
+    fn metrics(&self, kind: RequestKind) -> [Metric<'_>; 4] {
+        use MetricValue::{Counter, Histogram as Times};
+        let values = [
+            ("steadfast_requests_total", "Commands to the store.", Counter(self.count)),
+            (
+                "steadfast_request_retries_total",
+                "Copies of commands that stayed without an answer.",
+                Counter(self.retries),
+            ),
+            (
+                "steadfast_request_failures_total",
+                "Answers that were an error, or of unknown outcome.",
+                Counter(self.failures),
+            ),
+            (
+                "steadfast_request_seconds",
+                "From a command to its first answer.",
+                Times(&self.latency),
+            ),
+        ];
+        values.map(|(name, help, value)| Metric { name, help, kind: Some(kind), value })
+    }
+}
+
 impl Diagnostics {
     /// All numbers under their names.
     pub fn metrics(&self) -> Vec<Metric<'_>> {
         use MetricValue::{Counter, Gauge, Histogram as Times};
-        let mut metrics = Vec::new();
-        for (kind, requests) in &self.requests {
-            let values = [
-                ("steadfast_requests_total", Counter(requests.count)),
-                ("steadfast_request_retries_total", Counter(requests.retries)),
-                ("steadfast_request_failures_total", Counter(requests.failures)),
-                ("steadfast_request_seconds", Times(&requests.latency)),
-            ];
-            let named = |(name, value)| Metric { name, kind: Some(*kind), value };
-            metrics.extend(values.map(named));
-        }
+        let of_kind = self.requests.iter().flat_map(|(kind, requests)| requests.metrics(*kind));
+        let mut metrics: Vec<_> = of_kind.collect();
         let values = [
-            ("steadfast_open_seconds", Times(&self.opens)),
-            ("steadfast_open_failures_total", Counter(self.open_failures)),
-            ("steadfast_sessions_open", Gauge(self.sessions_open)),
-            ("steadfast_save_failures_total", Counter(self.save_failures)),
-            ("steadfast_lease_losses_total", Counter(self.lease_losses)),
-            ("steadfast_restores_total", Counter(self.restores)),
-            ("steadfast_deletes_total", Counter(self.deletes)),
-            ("steadfast_operations_queued_total", Counter(self.operations_queued)),
-            ("steadfast_operations_applied_total", Counter(self.operations_applied)),
-            ("steadfast_operations_retried_total", Counter(self.operations_retried)),
-            ("steadfast_operations_failed_total", Counter(self.operations_failed)),
-            ("steadfast_operations_cancelled_total", Counter(self.operations_cancelled)),
-            ("steadfast_errors_total", Counter(self.errors)),
-            ("steadfast_recent_errors", Gauge(self.recent_errors)),
-            ("steadfast_critical", Gauge(u64::from(self.is_critical))),
+            (
+                "steadfast_open_seconds",
+                "From the call of an opening to its answer: what it waited.",
+                Times(&self.opens),
+            ),
+            ("steadfast_open_failures_total", "Openings that failed.", Counter(self.open_failures)),
+            ("steadfast_sessions_open", "Sessions that are not over.", Gauge(self.sessions_open)),
+            (
+                "steadfast_save_failures_total",
+                "Saves that were refused or stayed without an answer.",
+                Counter(self.save_failures),
+            ),
+            (
+                "steadfast_lease_losses_total",
+                "Sessions whose record was taken away, or that could not be saved before a close.",
+                Counter(self.lease_losses),
+            ),
+            ("steadfast_restores_total", "Restores that were committed.", Counter(self.restores)),
+            ("steadfast_deletes_total", "Deletions that were committed.", Counter(self.deletes)),
+            (
+                "steadfast_operations_queued_total",
+                "Operations that were queued here.",
+                Counter(self.operations_queued),
+            ),
+            (
+                "steadfast_operations_applied_total",
+                "Operations whose effect was stored here.",
+                Counter(self.operations_applied),
+            ),
+            (
+                "steadfast_operations_retried_total",
+                "Tries of operations in vain.",
+                Counter(self.operations_retried),
+            ),
+            (
+                "steadfast_operations_failed_total",
+                "Operations that failed for good.",
+                Counter(self.operations_failed),
+            ),
+            (
+                "steadfast_operations_cancelled_total",
+                "Operations that ended without effect.",
+                Counter(self.operations_cancelled),
+            ),
+            (
+                "steadfast_errors_total",
+                "Errors that count towards the critical state.",
+                Counter(self.errors),
+            ),
+            (
+                "steadfast_recent_errors",
+                "Those of them within the window, at the last of them.",
+                Gauge(self.recent_errors),
+            ),
+            (
+                "steadfast_critical",
+                "1 in the critical state, 0 otherwise.",
+                Gauge(u64::from(self.is_critical)),
+            ),
         ];
-        metrics.extend(values.map(|(name, value)| Metric { name, kind: None, value }));
+        metrics.extend(values.map(|(name, help, value)| Metric { name, help, kind: None, value }));
         metrics
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use steadfast_core::operation::LedgerWrite;
 use steadfast_core::platform::{EntryBase, PlatformError, StoreBase};
-use steadfast_core::record::{Fence, RECORD_FORMAT, RecordBase, RecordBody, RecordWrite, Written};
+use steadfast_core::record::{
+    Fence, RECORD_FORMAT, RecordBase, RecordBody, RecordWrite, Usage, Written,
+};
 use steadfast_core::{
     Code, EntryId, EntryKey, Scope, ServerId, SessionId, StoreId, StoreName, Timestamp, UniverseId,
     WriteId,
@@ -70,8 +72,8 @@ fn a_command_counts_once_its_copies_as_retries_and_its_first_answer_as_latency()
     monitor.sent(id, &command, at(0));
     monitor.sent(id, &command, at(1));
     let unavailable = || PlatformError::Unavailable { reason: "down".into() };
-    monitor.answered(id, &Err(unavailable()), at(2));
-    monitor.answered(id, &Ok(RecordReply::Mail(vec![])), at(3));
+    monitor.answered(Asker::Server(id), &Err(unavailable()), at(2));
+    monitor.answered(Asker::Server(id), &Ok(RecordReply::Mail(vec![])), at(3));
     let diagnostics = monitor.diagnostics();
     let mail = &diagnostics.requests[&RequestKind::Mail];
     assert_eq!((mail.count, mail.retries, mail.failures), (1, 1, 1));
@@ -83,37 +85,34 @@ fn restores_and_deletions_count_once_they_are_committed() {
     let monitor = Monitor::new(CriticalSettings::default());
     let write_id = WriteId(7);
     let settings = Arc::default();
-    let ledger = LedgerWrite { settled: vec![], tried: vec![], undo_after: Some(3), settings };
+    let (settled, tried, undo_after, rebuild) = (vec![], vec![], Some(3), false);
+    let ledger = LedgerWrite { settled, tried, undo_after, rebuild, settings };
     let base = RecordBase {
         record: None,
         entry: EntryBase { entry: None, row: None, store: StoreBase::Unread },
     };
     let (format, schema, save_seq) = (RECORD_FORMAT, 0, 1);
     let fence = Fence::first(SessionId(1));
-    let body = RecordBody { format, schema, lease: None, fence, save_seq, write_id };
-    let write = RecordWrite {
-        entry: entry(),
-        base,
-        write_id,
-        body,
-        data: Data::Delete,
-        end: None,
-        revoked: None,
-        ledger: Some(Box::new(ledger)),
-        inbox_max: None,
-    };
+    let (lease, usage) = (None, Usage::default());
+    let body = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
+    let ledger = Some(Box::new(ledger));
+    let write = RecordWrite { ledger, ..RecordWrite::new(entry(), base, body, Data::Delete) };
     let command = RecordCommand::Write(Box::new(write));
     let counts = || {
         let Diagnostics { restores, deletes, .. } = monitor.diagnostics();
         (restores, deletes)
     };
     monitor.sent(CommandId(1), &command, at(0));
-    monitor.answered(CommandId(1), &Ok(RecordReply::Written(Outcome::Unknown)), at(1));
+    monitor.answered(
+        Asker::Server(CommandId(1)),
+        &Ok(RecordReply::Written(Outcome::Unknown)),
+        at(1),
+    );
     assert_eq!(counts(), (0, 0));
     monitor.sent(CommandId(2), &command, at(1));
     let written = Written { base, stamped_at: Timestamp::EPOCH, inbox: None };
     let committed = Ok(RecordReply::Written(Outcome::Committed(written)));
-    monitor.answered(CommandId(2), &committed, at(2));
+    monitor.answered(Asker::Server(CommandId(2)), &committed, at(2));
     assert_eq!(counts(), (1, 1));
     assert_eq!(monitor.diagnostics().requests[&RequestKind::Release].count, 2);
 }
@@ -127,9 +126,9 @@ fn commands_without_an_answer_are_forgotten_in_the_end() {
         monitor.sent(CommandId(id), &command, at(0));
     }
     assert_eq!(monitor.counts().out.len(), OUT_MAX);
-    monitor.answered(CommandId(0), &Ok(RecordReply::Mail(vec![])), at(1));
+    monitor.answered(Asker::Server(CommandId(0)), &Ok(RecordReply::Mail(vec![])), at(1));
     assert_eq!(monitor.diagnostics().requests[&RequestKind::Mail].latency.count(), 0);
-    monitor.answered(CommandId(most), &Ok(RecordReply::Mail(vec![])), at(1));
+    monitor.answered(Asker::Server(CommandId(most)), &Ok(RecordReply::Mail(vec![])), at(1));
     assert_eq!(monitor.diagnostics().requests[&RequestKind::Mail].latency.count(), 1);
 }
 

@@ -9,6 +9,7 @@ use crate::engine::{Drive, Options};
 type Reading<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
 /// The system's time, or the one that was handed in.
+#[derive(Clone)]
 pub(crate) struct Clock {
     wall: Reading<Timestamp>,
     mono: Reading<Monotonic>,

@@ -2,11 +2,16 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, ready};
 
+use futures_core::Stream;
 use steadfast_core::session::{SessionEvent, SessionState};
 use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 use crate::signals::ChangeLog;
 
@@ -23,7 +28,7 @@ struct Waiting<T> {
 /// Events between those who make and those who take them.
 pub(crate) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
-    changed: Notify,
+    changed: Arc<Notify>,
     room: usize,
 }
 
@@ -38,7 +43,7 @@ impl<T> Queue<T> {
     pub(crate) fn with_room(room: usize) -> Self {
         let (events, missed, is_listened_to, is_over) = (VecDeque::new(), 0, false, false);
         let waiting = Mutex::new(Waiting { events, missed, is_listened_to, is_over });
-        Self { waiting, changed: Notify::new(), room }
+        Self { waiting, changed: Arc::default(), room }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting<T>> {
@@ -87,17 +92,42 @@ impl<T> Queue<T> {
 
 /// Events, oldest first. At most 64 wait to be taken, unless it is said otherwise where they come
 /// from; then the oldest go. Clones take from the same events.
-pub struct Events<T>(Arc<Queue<T>>);
+///
+/// They are a `Stream` of the crate `futures-core` too, for whatever takes one.
+///
+/// # Example
+/// ```
+/// use steadfast::{Options, Steadfast, StoreEvent};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let db = Steadfast::in_memory(Options::default())?;
+/// let events = db.events(); // from here on
+/// let p = db.values("PlayerData").await?.open("7").await?;
+/// p.release().await?;
+/// drop(p);
+///
+/// let opened = events.next().await; // or `try_next`, once a frame
+/// assert!(matches!(opened, Some(StoreEvent::SessionOpened { .. })));
+/// assert_eq!(events.missed(), 0);
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+/// ```
+pub struct Events<T> {
+    queue: Arc<Queue<T>>,
+    /// The wait of whoever takes them as a stream.
+    waiting: Option<Pin<Box<OwnedNotified>>>,
+}
 
 impl<T> Events<T> {
     pub(crate) fn of(queue: &Arc<Queue<T>>) -> Self {
         queue.waiting().is_listened_to = true;
-        Self(Arc::clone(queue))
+        Self { queue: Arc::clone(queue), waiting: None }
     }
 
     /// Takes the next event, if there is one.
     pub fn try_next(&self) -> Option<T> {
-        self.0.pop()
+        self.queue.pop()
     }
 
     /// Waits for the next event and takes it. Nothing if none will ever follow.
@@ -106,13 +136,13 @@ impl<T> Events<T> {
     /// Dropped, it has taken nothing.
     pub async fn next(&self) -> Option<T> {
         loop {
-            let mut changed = pin!(self.0.changed.notified());
+            let mut changed = pin!(self.queue.changed.notified());
             // From here on no event can come unnoticed.
             changed.as_mut().enable();
-            if let Some(event) = self.0.pop() {
+            if let Some(event) = self.queue.pop() {
                 return Some(event);
             }
-            if self.0.waiting().is_over {
+            if self.queue.waiting().is_over {
                 return None;
             }
             changed.await;
@@ -121,13 +151,37 @@ impl<T> Events<T> {
 
     /// How many events went because nobody took them.
     pub fn missed(&self) -> u64 {
-        self.0.waiting().missed
+        self.queue.waiting().missed
     }
 }
 
 impl<T> Clone for Events<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { queue: Arc::clone(&self.queue), waiting: None }
+    }
+}
+
+impl<T> Stream for Events<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let Self { queue, waiting } = &mut *self;
+        loop {
+            let changed = waiting.get_or_insert_with(|| {
+                let changed = Arc::clone(&queue.changed);
+                Box::pin(changed.notified_owned())
+            });
+            // From here on no event can come unnoticed.
+            changed.as_mut().enable();
+            if let Some(event) = queue.pop() {
+                return Poll::Ready(Some(event));
+            }
+            if queue.waiting().is_over {
+                return Poll::Ready(None);
+            }
+            ready!(changed.as_mut().poll(cx));
+            *waiting = None;
+        }
     }
 }
 
@@ -137,8 +191,16 @@ impl<T> fmt::Debug for Events<T> {
     }
 }
 
-/// Hears the events of a session, without any lock.
-pub(crate) type Listener = Box<dyn Fn(&SessionEvent) + Send + Sync>;
+/// What is heard of a session.
+#[derive(Clone, Debug)]
+pub(crate) enum Heard {
+    Event(SessionEvent),
+    /// What is stored of it has become large, in bytes.
+    Large(usize),
+}
+
+/// Hears a session, without any lock.
+pub(crate) type Listener = Box<dyn Fn(Heard) + Send + Sync>;
 
 /// What is left of a session beside the server that it lived in.
 pub(crate) struct SessionEvents {
@@ -148,11 +210,14 @@ pub(crate) struct SessionEvents {
     listener: Option<Listener>,
     /// How it ended.
     pub(crate) end: OnceLock<SessionState>,
+    /// Whether what is stored of it was large when it was last looked at.
+    is_large: AtomicBool,
 }
 
 impl SessionEvents {
     pub(crate) fn new(changes: ChangeLog) -> Self {
-        Self { queue: Arc::default(), changes, listener: None, end: OnceLock::new() }
+        let (queue, end) = (Arc::default(), OnceLock::new());
+        Self { queue, changes, listener: None, end, is_large: AtomicBool::new(false) }
     }
 
     /// Tells every event to this too, from the grant on.
@@ -179,13 +244,26 @@ impl SessionEvents {
             matches!(event, SessionEvent::SpillStale | SessionEvent::SchemaAhead { .. });
         let is_kept = end.is_some() || is_told_once;
         if let Some(listener) = &self.listener {
-            listener(&event);
+            listener(Heard::Event(event.clone()));
         }
         self.queue.push(event, is_kept);
         // What hooks and operations changed was added under the lock.
         self.changes.notify();
         if let Some(end) = end {
             self.finish(end);
+        }
+    }
+
+    /// Takes note of whether what is stored is large. Whether it has become so.
+    pub(super) fn note_size(&self, is_large: bool) -> bool {
+        let was_large = self.is_large.swap(is_large, Ordering::Relaxed);
+        is_large && !was_large
+    }
+
+    /// What is stored of it has become large.
+    pub(super) fn tell_size(&self, size: usize) {
+        if let Some(listener) = &self.listener {
+            listener(Heard::Large(size));
         }
     }
 
@@ -200,9 +278,7 @@ impl SessionEvents {
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
+    use std::task::Waker;
 
     use super::*;
 
@@ -234,6 +310,38 @@ mod tests {
         queue.end();
         assert_eq!(ready(events.next()), Some(Some(7)));
         assert_eq!(ready(events.next()), Some(None));
+    }
+
+    #[test]
+    fn a_stream_gives_every_event_once_and_ends() {
+        let queue = Arc::new(Queue::default());
+        let mut events = Events::of(&queue);
+        let mut next = || {
+            let mut context = Context::from_waker(Waker::noop());
+            Pin::new(&mut events).poll_next(&mut context)
+        };
+        assert_eq!(next(), Poll::Pending);
+        queue.push(7, false);
+        queue.push(8, false);
+        assert_eq!(
+            [next(), next(), next()],
+            [Poll::Ready(Some(7)), Poll::Ready(Some(8)), Poll::Pending]
+        );
+        queue.push(9, false);
+        queue.end();
+        assert_eq!(
+            [next(), next(), next()],
+            [Poll::Ready(Some(9)), Poll::Ready(None), Poll::Ready(None)]
+        );
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_stream_is_woken_by_what_comes_later() {
+        let queue = Arc::new(Queue::default());
+        let mut events = Events::of(&queue);
+        let take = std::future::poll_fn(|cx| Pin::new(&mut events).poll_next(cx));
+        let push = async { queue.push(7, false) };
+        assert_eq!(tokio::join!(take, push).0, Some(7));
     }
 
     #[tokio::test]

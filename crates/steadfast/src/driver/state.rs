@@ -1,12 +1,11 @@
 //! What stands under the driver's lock: the game server, and who waits for what of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::{Arc, Weak};
 
 use steadfast_core::document::Document;
 use steadfast_core::game_server::{
-    CommandId, EditRefused, Effects, Event, GameServer, OpenRequest, Outgoing, ServerEvent,
+    CommandId, EditRefused, Effects, Event, GameServer, Hint, OpenRequest, ServerEvent,
     SessionHandle, Ticket,
 };
 use steadfast_core::operation::{OperationView, Queued};
@@ -15,13 +14,13 @@ use steadfast_core::session::{
     Access, AwaitError, LossReason, OpenError, QueueError, SaveError, Session, SessionEvent,
     SessionState, Spill,
 };
-use steadfast_core::{EntryId, Metadata, Monotonic, Now, Revision, UserId};
+use steadfast_core::{EntryId, Metadata, Monotonic, Now, Revision, ServerId, UserId};
 use steadfast_storage::Done;
 
 use super::operations::Queueing;
-use super::{Driver, Keep, Queue, SessionEvents};
+use super::{Driver, Hold, Keep, Queue, SessionEvents};
 use crate::diagnostics::Monitor;
-use crate::signals::{ChangeLog, Edited, Note};
+use crate::signals::StoreEvent;
 
 /// Who waits for a record to be opened.
 struct Opening {
@@ -49,6 +48,8 @@ pub(crate) enum Dropped {
 pub(super) struct Arrivals {
     pub(super) answers: Vec<(CommandId, RecordAnswer)>,
     pub(super) dropped: Vec<Dropped>,
+    /// Messages of other game servers, as many as there is room for.
+    pub(super) hints: Vec<Hint>,
     /// Whether nobody is left who could use the server.
     pub(super) is_abandoned: bool,
 }
@@ -69,9 +70,13 @@ pub(crate) struct State {
     sessions: BTreeMap<SessionHandle, Arc<SessionEvents>>,
     /// What was not saved before the close was over.
     unsaved: Vec<Spill>,
+    /// From which stored size on a session is large, in bytes.
+    data_size_warn: usize,
     pub(crate) server_events: Arc<Queue<ServerEvent>>,
     /// When the next turn is due, as far as whoever makes it knows.
     scheduled: Option<Monotonic>,
+    /// The id that the other servers of this process know.
+    known_as: Option<ServerId>,
 }
 
 /// Something to be done or told once the lock is free.
@@ -80,6 +85,8 @@ pub(crate) enum Delivery {
     Settled(Done<Result<Revision, SaveError>>, Result<Revision, SaveError>),
     Queued(Done<Result<Queued, QueueError>>, Result<Queued, QueueError>),
     Operation(Done<Result<OperationView, AwaitError>>, Box<Result<OperationView, AwaitError>>),
+    /// What is stored of a session has become large, in bytes.
+    Large(Arc<SessionEvents>, usize),
     /// Where it says so, the session is over.
     Session(Option<Arc<SessionEvents>>, SessionEvent, Option<SessionHandle>),
     Closed(Vec<Done<Vec<Spill>>>, Vec<Spill>),
@@ -95,6 +102,7 @@ impl Delivery {
             Self::Settled(done, result) => done.complete(result),
             Self::Queued(done, result) => done.complete(result),
             Self::Operation(done, result) => done.complete(*result),
+            Self::Large(events, size) => events.tell_size(size),
             Self::Session(events, event, ended) => {
                 if let SessionEvent::Lost { spill: Some(spill), .. } = &event {
                     // Before anybody hears of it: who hears may end the process.
@@ -120,7 +128,7 @@ impl Delivery {
 }
 
 impl State {
-    pub(super) fn new(server: GameServer, monitor: Arc<Monitor>) -> Self {
+    pub(super) fn new(server: GameServer, monitor: Arc<Monitor>, data_size_warn: usize) -> Self {
         Self {
             server: Some(server),
             out: Effects::default(),
@@ -134,8 +142,10 @@ impl State {
             is_over: false,
             sessions: BTreeMap::new(),
             unsaved: Vec::new(),
+            data_size_warn,
             server_events: Arc::default(),
             scheduled: None,
+            known_as: None,
         }
     }
 
@@ -154,22 +164,33 @@ impl State {
         is_earlier || !self.out.is_empty()
     }
 
+    /// The id of the server, if it is another one than it was.
+    pub(super) fn moved(&mut self) -> Option<ServerId> {
+        let id = self.server.as_ref().map(GameServer::id).filter(|id| self.known_as != Some(*id));
+        self.known_as = id.or(self.known_as);
+        id
+    }
+
     /// When the next turn is due.
     pub(super) fn schedule(&mut self) -> Option<Monotonic> {
         self.scheduled = self.server.as_ref().and_then(GameServer::next_wake);
         self.scheduled
     }
 
-    /// Brings the server up to date. What it wants sent comes back, what is to be told is added.
+    /// Brings the server up to date. What it wants sent comes back, what is to be told is added
+    /// instead of its events.
     pub(super) fn advance(
         &mut self,
         now: Now,
         arrivals: Arrivals,
         deliveries: &mut Vec<Delivery>,
-    ) -> Vec<Outgoing> {
-        let Some(server) = &mut self.server else { return Vec::new() };
+    ) -> Effects {
+        let Some(server) = &mut self.server else { return Effects::default() };
         for (id, answer) in arrivals.answers {
             server.on_answer(now, id, answer, &mut self.out);
+        }
+        for hint in arrivals.hints {
+            server.on_hint(now, &hint, &mut self.out);
         }
         for dropped in arrivals.dropped {
             match dropped {
@@ -191,14 +212,13 @@ impl State {
         if server.next_wake().is_some_and(|due| due <= now.mono) {
             server.poll(now, &mut self.out);
         }
-        // Other game servers cannot be reached from here: they find their mail instead.
-        let Effects { commands, hints: _, events } = std::mem::take(&mut self.out);
+        let Effects { commands, hints, events } = std::mem::take(&mut self.out);
         let mut stored = BTreeSet::new();
         for event in events {
             self.settle(now, event, &mut stored, deliveries);
         }
         deliveries.extend(stored.into_iter().map(|(_, entry)| Delivery::SpillStored(entry)));
-        commands
+        Effects { commands, hints, events: Vec::new() }
     }
 
     /// Finds who is to be told of an event. Bytes of an earlier session that were handed in are
@@ -252,12 +272,15 @@ impl State {
             Event::Session { session, entry, event } => {
                 let is_end = matches!(event, SessionEvent::Released | SessionEvent::Lost { .. });
                 if matches!(event, SessionEvent::SpillStale) {
-                    stored.remove(&(session, entry));
+                    stored.remove(&(session, entry.clone()));
                 }
                 if let SessionEvent::Lost { reason: LossReason::Closed, spill: Some(spill) } =
                     &event
                 {
                     self.unsaved.push(spill.clone());
+                }
+                if matches!(event, SessionEvent::Saved { .. }) {
+                    deliveries.extend(self.note_size(now, session, entry));
                 }
                 let events = if is_end {
                     self.sessions.remove(&session)
@@ -277,6 +300,18 @@ impl State {
                 deliveries.push(Delivery::Closed(closes, std::mem::take(&mut self.unsaved)));
             }
         }
+    }
+
+    /// Looks at the size of what a session has stored, and tells if it has become large.
+    fn note_size(&mut self, now: Now, session: SessionHandle, entry: EntryId) -> Option<Delivery> {
+        let events = self.sessions.get(&session)?;
+        let size = self.server.as_mut()?.read(session, Document::size).ok()?;
+        if !events.note_size(size >= self.data_size_warn) {
+            return None;
+        }
+        let event = StoreEvent::DataLarge { entry, session: session.id, size };
+        self.monitor.tell(event, now.mono);
+        Some(Delivery::Large(Arc::clone(events), size))
     }
 
     /// A turn panicked. Everybody who waits hears that nobody answers, outside of the lock.
@@ -355,10 +390,7 @@ impl State {
         handle: SessionHandle,
         done: Done<Result<Revision, SaveError>>,
     ) -> Result<(), Access> {
-        let server = self.server.as_mut().ok_or(Access::Closed)?;
-        let ticket = server.checkpoint(now, handle, &mut self.out)?;
-        self.saves.insert(ticket, done);
-        Ok(())
+        self.await_save(done, |server, out| server.checkpoint(now, handle, out))
     }
 
     /// Saves what a session holds and lets go of its record.
@@ -368,8 +400,17 @@ impl State {
         handle: SessionHandle,
         done: Done<Result<Revision, SaveError>>,
     ) -> Result<(), Access> {
+        self.await_save(done, |server, out| server.release(now, handle, out))
+    }
+
+    /// Asks for something that ends in a save, and tells what came of it.
+    fn await_save(
+        &mut self,
+        done: Done<Result<Revision, SaveError>>,
+        ask: impl FnOnce(&mut GameServer, &mut Effects) -> Result<Ticket, Access>,
+    ) -> Result<(), Access> {
         let server = self.server.as_mut().ok_or(Access::Closed)?;
-        let ticket = server.release(now, handle, &mut self.out)?;
+        let ticket = ask(server, &mut self.out)?;
         self.saves.insert(ticket, done);
         Ok(())
     }
@@ -392,11 +433,6 @@ impl State {
         self.openings.get(&ticket).map(|opening| (&opening.entry, opening.asked_at))
     }
 
-    /// The changes of a session that was handed out.
-    pub(super) fn changes(&self, session: SessionHandle) -> Option<&ChangeLog> {
-        self.sessions.get(&session).map(|events| &events.changes)
-    }
-
     /// Changes the user ids and attributes of a session's entry.
     pub(super) fn edit_labels<R, E>(
         &mut self,
@@ -413,83 +449,5 @@ impl State {
     /// How many sessions were handed out and are not over.
     pub(crate) fn session_count(&self) -> usize {
         self.sessions.len()
-    }
-}
-
-/// A session that somebody has. Dropped, it is released in the background.
-pub(crate) struct Hold {
-    pub(crate) keep: Arc<Keep>,
-    pub(crate) handle: SessionHandle,
-    pub(crate) entry: EntryId,
-    pub(crate) events: Arc<SessionEvents>,
-}
-
-impl Hold {
-    pub(crate) fn driver(&self) -> &Arc<Driver> {
-        &self.keep.driver
-    }
-
-    /// Changes what the session holds, and tells whoever wants to know.
-    pub(crate) fn edit<R, E>(
-        &self,
-        note: Note,
-        edit: impl FnOnce(&mut dyn Document, &ChangeLog) -> Result<Edited<R>, E>,
-    ) -> Result<R, EditRefused<E>> {
-        let log = &self.events.changes;
-        let edited = self.keep.driver.with(|state, now| {
-            let mut places = None;
-            let answer = state.edit(now, self.handle, |document| {
-                let edited = edit(document, log)?;
-                places = edited.places;
-                Ok((edited.answer, edited.is_changed))
-            })?;
-            if let Some(places) = places {
-                log.record(note, places);
-            }
-            Ok(answer)
-        });
-        log.notify();
-        edited
-    }
-
-    /// Changes the user ids and attributes that stand beside the data.
-    pub(crate) fn edit_labels<R, E>(
-        &self,
-        edit: impl FnOnce(&mut Vec<UserId>, &mut Metadata) -> Result<(R, bool), E>,
-    ) -> Result<R, EditRefused<E>> {
-        self.keep.driver.with(|state, now| state.edit_labels(now, self.handle, edit))
-    }
-
-    pub(crate) fn read<R>(&self, read: impl FnOnce(&mut dyn Document) -> R) -> Result<R, Access> {
-        self.keep.driver.with(|state, _| state.read(self.handle, read))
-    }
-
-    pub(crate) fn mark_clean(&self) -> Result<(), Access> {
-        self.keep.driver.with(|state, _| state.mark_clean(self.handle))
-    }
-
-    /// Looks at the session; nothing if it is over.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&Session) -> R) -> Option<R> {
-        self.keep.driver.with(|state, _| state.look(self.handle, look))
-    }
-
-    pub(crate) fn save(&self, done: Done<Result<Revision, SaveError>>) -> Result<(), Access> {
-        self.keep.driver.with(|state, now| state.save(now, self.handle, done))
-    }
-
-    pub(crate) fn release(&self, done: Done<Result<Revision, SaveError>>) -> Result<(), Access> {
-        self.keep.driver.with(|state, now| state.release(now, self.handle, done))
-    }
-}
-
-impl fmt::Debug for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hold").field("entry", &self.entry).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.keep.driver.let_go(Dropped::Session(self.handle));
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use steadfast_core::game_server::{Event, SessionHandle};
-use steadfast_core::operation::{OperationStatus, Settlement};
-use steadfast_core::session::{LossReason, OpenError, SaveError, SessionEvent, SessionState};
+use steadfast_core::operation::{Death, OperationStatus, Settlement};
+use steadfast_core::session::{OpenError, SaveError, SessionEvent, SessionState};
 use steadfast_core::{Code, EntryId, ErrorKind, Monotonic, Now};
 
 use super::State;
-use crate::signals::{Note, Places, StoreEvent, code_of};
+use crate::signals::StoreEvent;
 
 impl State {
     /// Counts an event, and tells it to whoever listens to the store.
@@ -69,17 +69,10 @@ impl State {
             SessionEvent::Released => self.closed(now, session, entry, SessionState::Released),
             SessionEvent::Lost { reason, .. } => {
                 self.monitor.lost();
-                let code = code_of_loss(reason);
+                let code = reason.code();
                 let message = format!("the session was lost: {reason:?}");
                 self.note_error(entry, code, &message, now);
                 self.closed(now, session, entry, SessionState::LeaseLost);
-            }
-            SessionEvent::OperationRun { settlement, changes } => {
-                if let Some(log) = self.changes(session) {
-                    let body = &settlement.body;
-                    let note = Note::because(body.kind.as_str()).from_source(body.id.as_str());
-                    log.record(note, Places::of(changes));
-                }
             }
             SessionEvent::OperationEnded(settlement) => {
                 self.monitor.tell(end_of(entry.clone(), settlement), now);
@@ -92,6 +85,7 @@ impl State {
             }
             SessionEvent::State(_)
             | SessionEvent::Saved { .. }
+            | SessionEvent::OperationRun { .. }
             | SessionEvent::WentBack
             | SessionEvent::HandOffRequested { .. }
             | SessionEvent::SchemaAhead { .. }
@@ -142,20 +136,8 @@ fn end_of(entry: EntryId, settlement: &Settlement) -> StoreEvent {
             StoreEvent::OperationCancelled { entry, operation, kind, reason: error() }
         }
         OperationStatus::Failed => {
-            let code = settlement.death.map_or(Code::HandlerFailed, code_of);
+            let code = settlement.death.map_or(Code::HandlerFailed, Death::code);
             StoreEvent::OperationFailed { entry, operation, kind, code, error: error() }
         }
-    }
-}
-
-fn code_of_loss(reason: &LossReason) -> Code {
-    match reason {
-        LossReason::Taken
-        | LossReason::Stolen
-        | LossReason::Edited
-        | LossReason::Forgotten
-        | LossReason::Deleted => Code::LeaseLost,
-        LossReason::HookPanicked | LossReason::Impossible(_) => Code::Internal,
-        LossReason::Closed => Code::StorageUnavailable,
     }
 }

@@ -56,7 +56,8 @@ impl Desk {
         });
         async move {
             // Without an answer its server broke off, after it may have been sent.
-            let queued = answer.await.unwrap_or(Err(QueueError::OutcomeUnknown))?;
+            let queued =
+                answer.await.unwrap_or(Err(QueueError::OutcomeUnknown { issued_at: None }))?;
             Ok(queued.into())
         }
     }

@@ -38,6 +38,35 @@ impl<T: Data> Store<T> {
     /// runs under the lock of the game server, so it is short and cannot use the store. One that
     /// panics has failed, and is tried again as with [`HandlerError::Retry`].
     ///
+    /// # Example
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use serde::{Deserialize, Serialize};
+    /// use steadfast::{HandlerError, NewOperation, Options, Steadfast};
+    ///
+    /// #[derive(Clone, Default, Deserialize, Serialize)]
+    /// struct Save { coins: i64 }
+    ///
+    /// # steadfast::block_on(async {
+    /// let db = Steadfast::in_memory(Options::default())?;
+    /// let players = db.store::<Save>("PlayerData").await?.handle("fine", |save: &mut Save, coins: i64| {
+    ///     if save.coins < coins {
+    ///         return Err(HandlerError::Fail("too few coins".into()));
+    ///     }
+    ///     save.coins -= coins;
+    ///     Ok(save.coins)
+    /// })?;
+    /// let p = players.open("7").await?;
+    /// p.add("coins", 30)?;
+    /// let second = Duration::from_secs(1);
+    /// let fine = players.queue_and_wait("7", NewOperation::new("fine-1", "fine", &10)?, second).await?;
+    /// assert_eq!(fine.applied::<i64>()?, 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`KindError`].
     pub fn handle<P: DeserializeOwned, R: Serialize>(

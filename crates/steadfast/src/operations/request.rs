@@ -107,8 +107,8 @@ impl NewOperation {
         Self::with_payload(id, kind, Some(payload))
     }
 
-    /// When it was issued: when it is queued, unless set. Whoever may queue it again days later, after
-    /// its receipt is gone, says it, and says the same each time.
+    /// When it was issued, by the store's time: when it is queued, unless set. Whoever may queue it
+    /// again days later, after its receipt is gone, says it, and says the same each time.
     pub fn issued_at(self, time: Timestamp) -> Self {
         Self { issued_at: Some(time), ..self }
     }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use steadfast_core::operation::{
     OperationStatus, OperationView, Queued, ReceiptBody, ReceiptState, Receipted, Tries,
 };
-use steadfast_core::{JsonText, Timestamp};
+use steadfast_core::{Code, JsonText, Timestamp};
 
 use crate::errors::OperationError;
 
@@ -39,6 +39,9 @@ pub enum OperationState {
         error: Option<Arc<str>>,
         /// Tries before its end, as far as they are kept.
         tries: u32,
+        /// `MissingHandler`, `OperationExpired` if it waited longer than it may, else `HandlerFailed`;
+        /// that too where the cause is not kept any more.
+        code: Code,
     },
     /// Nobody knows it, and it was issued so long ago that it may have been applied and forgotten.
     Expired,
@@ -59,9 +62,9 @@ impl OperationState {
     /// A result that is not there is read as `null`.
     ///
     /// # Errors
-    /// [`OperationError`]: `HandlerFailed`, `TransactionCancelled`, `OutcomeUnknown` if it has not
-    /// ended, `OperationExpired`, `OperationNotFound`; `InvalidData` if the answer is none of that
-    /// type.
+    /// [`OperationError`]: `HandlerFailed`, `MissingHandler` or `OperationExpired` if it failed,
+    /// `TransactionCancelled`, `OutcomeUnknown` if it has not ended, `OperationExpired` also if it is
+    /// too old to be known, `OperationNotFound`; `InvalidData` if the answer is none of that type.
     pub fn applied<R: DeserializeOwned>(&self) -> Result<R, OperationError> {
         let forgotten = || Arc::from("its reason is not kept any more");
         match self {
@@ -73,9 +76,9 @@ impl OperationState {
                 let reason = reason.clone().unwrap_or_else(forgotten);
                 Err(OperationError::Cancelled { reason })
             }
-            Self::Failed { error, tries } => {
+            Self::Failed { error, tries, code } => {
                 let error = error.clone().unwrap_or_else(forgotten);
-                Err(OperationError::Failed { error, tries: *tries })
+                Err(OperationError::Failed { error, tries: *tries, code: *code })
             }
             Self::Queued | Self::Pending { .. } => Err(OperationError::Unsettled),
             Self::Expired => Err(OperationError::Expired),
@@ -90,9 +93,10 @@ impl OperationState {
                 Self::Pending { tries: *count, last_error: last_error.clone() }
             }
             ReceiptState::Full(Receipted { status, result, error, tries, .. }) => {
-                Self::ended(*status, result.clone(), error.clone(), *tries)
+                let code = receipt.failure();
+                Self::ended(*status, result.clone(), error.clone(), *tries, code)
             }
-            ReceiptState::Kept { status, .. } => Self::ended(*status, None, None, 0),
+            ReceiptState::Kept { status, .. } => Self::ended(*status, None, None, 0, None),
         }
     }
 
@@ -101,11 +105,14 @@ impl OperationState {
         result: Option<JsonText>,
         error: Option<Arc<str>>,
         tries: u32,
+        code: Option<Code>,
     ) -> Self {
         match status {
             OperationStatus::Applied => Self::Applied { result },
             OperationStatus::Cancelled => Self::Cancelled { reason: error },
-            OperationStatus::Failed => Self::Failed { error, tries },
+            OperationStatus::Failed => {
+                Self::Failed { error, tries, code: code.unwrap_or(Code::HandlerFailed) }
+            }
         }
     }
 

@@ -2,12 +2,14 @@
 
 use steadfast_core::id::{OPERATION_ID_SIZE_MAX, OPERATION_KIND_SIZE_MAX, OperationKind};
 use steadfast_core::operation::{
-    OperationStatus, OperationView, PayloadHash, ReceiptBody, ReceiptState, Receipted, SET, Tries,
+    Death, OperationStatus, OperationView, PayloadHash, ReceiptBody, ReceiptState, Receipted, SET,
+    Tries,
 };
 use steadfast_core::row::Birth;
 use steadfast_core::{Code, JsonText, Path, Timestamp};
 
 use super::*;
+use crate::engine::Options;
 
 fn time(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(seconds)
@@ -24,12 +26,13 @@ fn pending(count: u32) -> ReceiptState {
     ReceiptState::Pending { seq: 1, tries: Tries { count, last_error, last_at: None } }
 }
 
-fn full(status: OperationStatus) -> ReceiptState {
+fn full(status: OperationStatus, death: Option<Death>) -> ReceiptState {
     let (kind, settled) = (OperationKind::trusted("k"), Birth::At(time(6)));
     let error = (status != OperationStatus::Applied).then(|| "no".into());
     let result = (status == OperationStatus::Applied).then(|| JsonText::trusted("[1,2]"));
     let (entry_counter, tries) = (3, 2);
-    ReceiptState::Full(Receipted { kind, status, settled, entry_counter, result, error, tries })
+    let end = Receipted { kind, status, settled, entry_counter, result, error, tries, death };
+    ReceiptState::Full(end)
 }
 
 #[test]
@@ -47,22 +50,26 @@ fn every_receipt_is_a_state_and_every_state_an_answer_or_a_code() {
             Code::OutcomeUnknown,
         ),
         (
-            full(OperationStatus::Cancelled),
+            full(OperationStatus::Cancelled, None),
             OperationState::Cancelled { reason: Some("no".into()) },
             Code::TransactionCancelled,
         ),
         (
-            full(OperationStatus::Failed),
-            OperationState::Failed { error: Some("no".into()), tries: 2 },
+            kept,
+            OperationState::Failed { error: None, tries: 0, code: Code::HandlerFailed },
             Code::HandlerFailed,
         ),
-        (kept, OperationState::Failed { error: None, tries: 0 }, Code::HandlerFailed),
     ];
-    for (stored, state, code) in table {
+    let deaths = Death::ALL.map(|death| (Some(death), death.code()));
+    let failed = deaths.into_iter().chain([(None, Code::HandlerFailed)]).map(|(death, code)| {
+        let state = OperationState::Failed { error: Some("no".into()), tries: 2, code };
+        (full(OperationStatus::Failed, death), state, code)
+    });
+    for (stored, state, code) in table.into_iter().chain(failed) {
         assert_eq!(OperationState::of_receipt(&receipt(stored)), state);
         assert_eq!(state.applied::<()>().unwrap_err().code(), code);
     }
-    let applied = OperationState::of_receipt(&receipt(full(OperationStatus::Applied)));
+    let applied = OperationState::of_receipt(&receipt(full(OperationStatus::Applied, None)));
     assert_eq!(applied.applied::<Vec<u8>>().unwrap(), [1, 2]);
     assert_eq!(applied.applied::<String>().unwrap_err().code(), Code::InvalidData);
     assert!(OperationState::Applied { result: None }.applied::<()>().is_ok());
@@ -115,7 +122,10 @@ fn built_in_operations_name_their_place_as_a_list() {
 #[test]
 fn the_limits_of_operations_are_checked_at_their_edges() {
     let limits = Limits::native();
-    let count = |settings: &OperationSettings| problems(settings, &limits).len();
+    let count = |settings: &OperationSettings| {
+        let options = Options { operations: settings.clone(), ..Options::default() };
+        options.check().map_or_else(|error| error.problems.len(), |()| 0)
+    };
     let good = OperationSettings::default();
     assert_eq!(count(&good), 0);
     let fits = limits.batch_size_max / good.process_max - good.dead_letter_payload_max;

@@ -8,8 +8,8 @@ use steadfast_core::record::{RecordCommand, RecordReply, RecordRequest};
 use steadfast_storage::{Backend, Done};
 
 use crate::answer::submit;
+use crate::commits::ended;
 use crate::operator::Operator;
-use crate::operator::write::ended;
 
 /// What a command comes to that writes nothing.
 #[derive(Debug)]

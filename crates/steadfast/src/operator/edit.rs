@@ -9,14 +9,15 @@ use steadfast_core::path::Step;
 use steadfast_core::platform::{PlatformError, RevisionId};
 use steadfast_core::record::{Data, RecordView, Repair};
 use steadfast_core::value::Number;
-use steadfast_core::{Content, EntryId, EntryKey, OperationId, OperationKind, Path, Value};
+use steadfast_core::{Content, EntryId, OperationId, OperationKind, Path, Value};
 
 use crate::errors::EditError;
 use crate::operator::log::Marks;
 use crate::operator::look::{lease_info, value_of};
 use crate::operator::write::{ATTEMPTS_MAX, contended, held, made, plan, state_of};
 use crate::operator::{
-    Action, LeaseInfo, Liveness, Mandate, NewOperation, Operator, OperatorError, QueuedOperation,
+    Action, AsKey, LeaseInfo, Liveness, Mandate, NewOperation, Operator, OperatorError,
+    QueuedOperation,
 };
 
 /// What a change did to a record, or would do.
@@ -99,13 +100,14 @@ impl Operator {
     /// there is no such record. To edit under a running session, [`edit_online`](Self::edit_online).
     pub async fn update<F>(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         mandate: &Mandate,
         mut edit: F,
     ) -> Result<Changed, OperatorError>
     where
         F: FnMut(&mut Draft) -> Result<(), Cancel> + Send,
     {
+        let key = &self.key(key)?;
         self.check_access(Action::Update, Some(key), Some(mandate))?;
         self.check_mandate(mandate)?;
         let entry = self.entry(key);
@@ -188,10 +190,11 @@ impl Operator {
     /// [`OperatorError`]: as [`queue`](Self::queue).
     pub async fn edit_online(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         mandate: &Mandate,
         edit: OnlineEdit,
     ) -> Result<QueuedOperation, OperatorError> {
+        let key = &self.key(key)?;
         let (kind, payload) = edit.parts();
         let operation = NewOperation {
             id: OperationId::trusted(format!("operator-{}", self.write_id())),

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use steadfast_core::document::InvalidData;
+use steadfast_core::id::NameError;
 use steadfast_core::operation::{JudgeRefusal, QueueRefusal};
 use steadfast_core::platform::PlatformError;
 use steadfast_core::record::Fence;
 use steadfast_core::session::{OpenError, SaveError};
 use steadfast_core::{Code, EntryId, ErrorKind, OperationId, WriteId};
 
+use crate::commits::CommitError;
 use crate::errors::{EditError, StoreError};
 use crate::operator::Action;
 
@@ -53,6 +55,9 @@ pub enum OperatorError {
         /// The record.
         entry: EntryId,
     },
+    /// That is no key.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// Whoever holds the record did not let go of it, or may not be asked.
     #[error(transparent)]
     Held(Box<OpenError>),
@@ -82,8 +87,8 @@ pub enum OperatorError {
         #[source]
         source: Box<InvalidData>,
     },
-    /// The schema of the data may have changed since that state, and history does not keep it. Say
-    /// which schema the data of that state has: see [`Restore::schema`](super::Restore::schema).
+    /// That state was written as an entry, so that history does not say which schema its data has, and
+    /// the schema may have changed since. Say it: see [`Restore::schema`](super::Restore::schema).
     #[error(
         "the record `{entry}` has schema {present} now, and may have had another one at that state"
     )]
@@ -155,6 +160,15 @@ impl From<PlatformError> for OperatorError {
     }
 }
 
+impl From<CommitError> for OperatorError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Store(error) => error.into(),
+            CommitError::OutcomeUnknown { write_id } => Self::OutcomeUnknown { write_id },
+        }
+    }
+}
+
 impl OperatorError {
     /// What the caller does now.
     pub fn kind(&self) -> ErrorKind {
@@ -170,6 +184,7 @@ impl OperatorError {
                 Code::InvalidRequest
             }
             Self::ConfirmationMismatch { .. } => Code::DeleteConfirmationMismatch,
+            Self::Name(error) => error.code(),
             Self::Held(error) => error.code(),
             Self::LeaseTokenMismatch { .. } => Code::LeaseTokenMismatch,
             Self::NotHeld { .. } => Code::Conflict,

@@ -7,10 +7,10 @@ use steadfast_core::operation::{
 };
 use steadfast_core::platform::{EntryState, ListedRevision, PlatformError, Which};
 use steadfast_core::record::{End, Fence, How, LeaseMode, RecordCommand, RecordReply};
-use steadfast_core::{EntryId, EntryKey, JsonText, OperationId, Timestamp, UserId};
+use steadfast_core::{Code, EntryId, JsonText, OperationId, Timestamp, UserId};
 
 use crate::operator::{
-    Action, HistoryQuery, LeaseInfo, LedgerInfo, Operator, OperatorError, RecordInfo,
+    Action, AsKey, HistoryQuery, LeaseInfo, LedgerInfo, Operator, OperatorError, RecordInfo,
 };
 
 /// The format of the document. It grows; what is there keeps its meaning.
@@ -50,6 +50,8 @@ struct Record {
     schema: u32,
     fence: Option<FenceText>,
     save_seq: u64,
+    last_login_ms: Option<i64>,
+    play_time_ms: u64,
     touched_at_ms: Option<i64>,
     lease: Option<Lease>,
     ends: Vec<EndText>,
@@ -89,6 +91,7 @@ struct Ledger {
     dead: u32,
     size: u64,
     horizon_ms: Option<i64>,
+    is_damaged: bool,
 }
 
 #[derive(Serialize)]
@@ -108,6 +111,7 @@ struct Revision {
     updated_at_ms: i64,
     is_deleted: bool,
     is_pinned: bool,
+    schema: Option<u32>,
     value_size: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Data>,
@@ -143,6 +147,8 @@ struct Receipt {
     result: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -151,6 +157,7 @@ struct Letter {
     kind: String,
     issued_at_ms: i64,
     died_at_ms: i64,
+    code: &'static str,
     error: String,
     tries: u32,
     schema: u32,
@@ -169,9 +176,10 @@ impl Operator {
     /// [`OperatorError`]: code `EntryNotFound` if nothing is known of it.
     pub async fn export(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         history: ExportHistory,
     ) -> Result<JsonText, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::Export, Some(key), None)?;
         let entry = self.entry(key);
         let info = self.look(&entry).await?;
@@ -304,6 +312,8 @@ fn record(info: &RecordInfo) -> Record {
         schema: info.schema,
         fence: info.fence.map(fence),
         save_seq: info.save_seq,
+        last_login_ms: info.usage.last_login.map(Timestamp::unix_millis),
+        play_time_ms: info.usage.play_time_ms(),
         touched_at_ms: info.touched_at.map(Timestamp::unix_millis),
         lease: info.lease.as_ref().map(lease),
         ends: info.ends.iter().map(end).collect(),
@@ -342,9 +352,9 @@ fn end(end: &End) -> EndText {
 }
 
 fn ledger(ledger: LedgerInfo) -> Ledger {
-    let LedgerInfo { pending, full, kept, permanent, dead, size, horizon } = ledger;
+    let LedgerInfo { pending, full, kept, permanent, dead, size, horizon, is_damaged } = ledger;
     let horizon_ms = horizon.map(Timestamp::unix_millis);
-    Ledger { pending, full, kept, permanent, dead, size, horizon_ms }
+    Ledger { pending, full, kept, permanent, dead, size, horizon_ms, is_damaged }
 }
 
 fn data(state: &EntryState) -> Result<Option<Data>, OperatorError> {
@@ -366,6 +376,7 @@ fn revision(listed: &ListedRevision, data: Option<Data>) -> Revision {
         updated_at_ms: listed.updated_at.unix_millis(),
         is_deleted: listed.is_deleted,
         is_pinned: listed.is_pinned,
+        schema: listed.schema,
         value_size: listed.value_size,
         data,
     }
@@ -404,6 +415,7 @@ fn receipt(id: &OperationId, body: ReceiptBody) -> Result<Receipt, OperatorError
         entry_counter: None,
         result: None,
         error: None,
+        code: body.failure().map(Code::name),
     };
     match body.state {
         ReceiptState::Pending { .. } => {}
@@ -425,6 +437,7 @@ fn letter(letter: &DeadLetter) -> Result<Letter, OperatorError> {
         kind: body.kind.to_string(),
         issued_at_ms: body.issued_at.unix_millis(),
         died_at_ms: letter.died_at.unix_millis(),
+        code: body.death.code().name(),
         error: body.error.to_string(),
         tries: body.tries,
         schema: body.schema,

@@ -13,15 +13,16 @@ use steadfast_core::platform::{
 };
 use steadfast_core::record::{
     End, Fence, LeaseMode, PresenceState, RecordCommand, RecordReply, StoredPresence, StoredRecord,
+    Usage,
 };
 use steadfast_core::{
-    Content, EntryId, EntryKey, Found, JsonText, Limits, OpeningId, OperationId, Order, Path, Row,
-    RowBody, RowKey, ServerId, SessionId, Timestamp, Value,
+    Content, EntryId, Found, JsonText, Limits, OpeningId, OperationId, Order, Path, Row, RowBody,
+    RowKey, ServerId, SessionId, Timestamp, Value,
 };
 use steadfast_storage::Backend;
 
 use crate::operator::dry::ask;
-use crate::operator::{Action, Operator, OperatorError};
+use crate::operator::{Action, AsKey, Operator, OperatorError};
 
 /// Whether a game server lives, as the store sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,6 +106,9 @@ pub struct LedgerInfo {
     pub size: u64,
     /// Unknown operations that were issued until then are refused.
     pub horizon: Option<Timestamp>,
+    /// Whether its row of numbers cannot be read: then all of these are nothing, and nothing can be
+    /// queued or settled until [`Operator::compact`] has counted them anew.
+    pub is_damaged: bool,
 }
 
 impl LedgerInfo {
@@ -117,6 +121,7 @@ impl LedgerInfo {
             dead: head.dead_count,
             size: head.size,
             horizon: head.horizon,
+            is_damaged: false,
         }
     }
 }
@@ -136,6 +141,8 @@ pub struct RecordInfo {
     pub fence: Option<Fence>,
     /// How often it was saved.
     pub save_seq: u64,
+    /// When a game opened it last, and for how long games had it open.
+    pub usage: Usage,
     /// When anything of it was written last, its lease included.
     pub touched_at: Option<Timestamp>,
     /// How the last grants ended, the latest last.
@@ -186,7 +193,8 @@ impl Operator {
     ///
     /// # Errors
     /// [`OperatorError`]: `kind()` says what to do. A missing record is no error.
-    pub async fn record(&self, key: &EntryKey) -> Result<RecordInfo, OperatorError> {
+    pub async fn record(&self, key: &(impl AsKey + ?Sized)) -> Result<RecordInfo, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::View, Some(key), None)?;
         self.look(&self.entry(key)).await
     }
@@ -224,6 +232,7 @@ impl Operator {
             lease,
             fence: record.as_ref().map(|record| record.body.fence),
             save_seq: record.as_ref().map_or(0, |record| record.body.save_seq),
+            usage: record.as_ref().map(|record| record.body.usage).unwrap_or_default(),
             touched_at: record.as_ref().map(|record| record.stamped_at),
             ends: ends_of(ends)?,
             ledger: ledger_of(head, queue)?,
@@ -258,9 +267,10 @@ impl Operator {
     /// [`OperatorError`]: `kind()` says what to do.
     pub async fn history(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         query: &HistoryQuery,
     ) -> Result<RevisionPage, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::History, Some(key), None)?;
         Ok(self.revisions(&self.entry(key), query).await?)
     }
@@ -283,9 +293,10 @@ impl Operator {
     /// [`OperatorError`]: code `VersionNotFound` if there is none of this id.
     pub async fn revision(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         revision: &RevisionId,
     ) -> Result<EntryState, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::History, Some(key), None)?;
         Ok(self.state(&self.entry(key), Which::Revision(revision.clone())).await?)
     }
@@ -296,9 +307,10 @@ impl Operator {
     /// [`OperatorError`]: code `EntryNotFound` if it was not there then, or nobody knows any more.
     pub async fn at_time(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         time: Timestamp,
     ) -> Result<EntryState, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::History, Some(key), None)?;
         Ok(self.state(&self.entry(key), Which::At(time)).await?)
     }
@@ -311,10 +323,11 @@ impl Operator {
     /// [`OperatorError::Unreadable`].
     pub async fn diff(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         old: &Which,
         new: &Which,
     ) -> Result<Vec<Change>, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::History, Some(key), None)?;
         let entry = self.entry(key);
         let old = self.state(&entry, old.clone()).await?;
@@ -340,11 +353,20 @@ impl Operator {
     /// [`OperatorError`]: `kind()` says what to do. An operation that nobody knows is no error.
     pub async fn operation(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         id: &OperationId,
     ) -> Result<OperationView, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::ListOperations, Some(key), None)?;
-        let command = RecordCommand::ReadOperation { entry: self.entry(key), id: id.clone() };
+        Ok(self.view(self.entry(key), id.clone()).await?)
+    }
+
+    pub(super) async fn view(
+        &self,
+        entry: EntryId,
+        id: OperationId,
+    ) -> Result<OperationView, PlatformError> {
+        let command = RecordCommand::ReadOperation { entry, id };
         let RecordReply::Operation(view) = self.submit(command).await? else {
             unreachable!("a question about an operation is answered so")
         };
@@ -357,10 +379,11 @@ impl Operator {
     /// [`OperatorError`]: `kind()` says what to do.
     pub async fn pending(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         after: Option<u64>,
         limit: usize,
     ) -> Result<InboxPage, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::ListOperations, Some(key), None)?;
         let command = RecordCommand::ReadInbox { entry: self.entry(key), after, limit };
         let RecordReply::Inbox(page) = self.submit(command).await? else {
@@ -375,10 +398,11 @@ impl Operator {
     /// [`OperatorError`]: `kind()` says what to do.
     pub async fn receipts(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         after: Option<OperationId>,
         limit: usize,
     ) -> Result<(Vec<(OperationId, ReceiptBody)>, bool), OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::ListOperations, Some(key), None)?;
         let command = RecordCommand::ReadReceipts { entry: self.entry(key), after, limit };
         let RecordReply::Receipts(receipts, has_more) = self.submit(command).await? else {
@@ -393,10 +417,11 @@ impl Operator {
     /// [`OperatorError`]: `kind()` says what to do.
     pub async fn dead_letters(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         after: Option<OperationId>,
         limit: usize,
     ) -> Result<(Vec<DeadLetter>, bool), OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::ListOperations, Some(key), None)?;
         let command = RecordCommand::ReadDeadLetters { entry: self.entry(key), after, limit };
         let RecordReply::DeadLetters(letters, has_more) = self.submit(command).await? else {
@@ -457,6 +482,9 @@ fn ledger_row(found: &Found) -> Result<Option<&LedgerBody>, OperatorError> {
 }
 
 fn ledger_of(head: &Found, queue: &Found) -> Result<LedgerInfo, OperatorError> {
+    if let Found::Corrupt(_) = head {
+        return Ok(LedgerInfo { is_damaged: true, ..LedgerInfo::default() });
+    }
     let head = ledger_row(head)?.and_then(LedgerBody::head).unwrap_or_default();
     let queue = ledger_row(queue)?.and_then(LedgerBody::queue).unwrap_or_default();
     Ok(LedgerInfo::of(&head, &queue))

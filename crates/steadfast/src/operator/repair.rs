@@ -1,14 +1,12 @@
-//! Repairs: operations, leases, ledgers.
+//! Repairs: operations and leases.
 
 use steadfast_core::game_server::Claim;
 use steadfast_core::operation::{
-    HeadBody, JudgeOperation, JudgeOutcome, LedgerBody, LedgerKey, LedgerWrite, QueueBody,
-    QueueOperation, QueueOutcome, ReceiptBody, Verdict,
+    JudgeOperation, JudgeOutcome, LedgerBody, LedgerKey, QueueOperation, QueueOutcome, ReceiptBody,
+    Verdict,
 };
 use steadfast_core::platform::PlatformError;
-use steadfast_core::record::{
-    Data, Fence, RecordCommand, RecordReply, RecordView, RecordWrite, Repair,
-};
+use steadfast_core::record::{Fence, RecordCommand, RecordReply, RecordView, RecordWrite};
 use steadfast_core::{
     Batch, EntryId, EntryKey, JsonText, OperationId, OperationKind, Outcome, RowBody, RowKey,
     ServerId, Timestamp, Write,
@@ -16,14 +14,11 @@ use steadfast_core::{
 
 use crate::operator::dry::Rehearsal;
 use crate::operator::log::Marks;
-use crate::operator::write::{ATTEMPTS_MAX, contended, lease_of, plan, refusal};
-use crate::operator::{Action, LedgerInfo, Mandate, Operator, OperatorError};
+use crate::operator::write::{ATTEMPTS_MAX, contended, lease_of, refusal};
+use crate::operator::{Action, AsKey, Mandate, Operator, OperatorError};
 
 /// How often a command without a certain answer is sent again: its id counts once.
 const RESENDS_MAX: u32 = 3;
-
-/// Most writes of one compaction. Each prunes about 200 rows.
-const COMPACTIONS_MAX: u32 = 64;
 
 /// An operation to be queued by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,17 +75,6 @@ pub struct Taken {
     pub is_dry_run: bool,
 }
 
-/// A ledger that was pruned, or would be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Compacted {
-    /// The ledger before.
-    pub before: LedgerInfo,
-    /// The ledger after. In a dry run after the first of perhaps several writes.
-    pub after: LedgerInfo,
-    /// Whether nothing of it was done.
-    pub is_dry_run: bool,
-}
-
 impl Operator {
     /// Queues an operation, whether the record is held, free or missing.
     ///
@@ -99,10 +83,11 @@ impl Operator {
     /// `OperationPayloadTooLarge`, `InboxFull` or `LedgerFull`.
     pub async fn queue(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         mandate: &Mandate,
         operation: NewOperation,
     ) -> Result<QueuedOperation, OperatorError> {
+        let key = &self.key(key)?;
         self.queue_as(Action::Queue, key, mandate, operation).await
     }
 
@@ -114,12 +99,15 @@ impl Operator {
         operation: NewOperation,
     ) -> Result<QueuedOperation, OperatorError> {
         let NewOperation { id, kind, payload, issued_at, schema, is_permanent } = operation;
+        self.check_access(action, Some(key), Some(mandate))?;
+        self.check_mandate(mandate)?;
+        let entry = self.entry(key);
         let queue = QueueOperation {
-            entry: self.entry(key),
+            issued_at: self.issue_time(&entry, &id, issued_at).await?,
+            entry,
             id,
             kind,
             payload: Some(payload),
-            issued_at,
             schema,
             is_permanent,
             replaces: None,
@@ -139,19 +127,23 @@ impl Operator {
     /// or it was queued again before; else as [`queue`](Self::queue).
     pub async fn requeue(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         mandate: &Mandate,
         letter: &OperationId,
         id: OperationId,
     ) -> Result<QueuedOperation, OperatorError> {
+        let key = &self.key(key)?;
         let detail = format!("{letter} as {id}");
+        self.check_access(Action::Requeue, Some(key), Some(mandate))?;
+        self.check_mandate(mandate)?;
+        let entry = self.entry(key);
         let queue = QueueOperation {
-            entry: self.entry(key),
+            issued_at: self.issue_time(&entry, &id, None).await?,
+            entry,
             id,
             // That of the dead letter counts.
             kind: OperationKind::trusted("requeued"),
             payload: None,
-            issued_at: None,
             schema: 0,
             is_permanent: false,
             replaces: Some(letter.clone()),
@@ -169,14 +161,25 @@ impl Operator {
         queue: QueueOperation,
         detail: String,
     ) -> Result<QueuedOperation, OperatorError> {
-        self.check_access(action, Some(key), Some(mandate))?;
-        self.check_mandate(mandate)?;
         if mandate.is_dry_run() {
             return self.rehearse_queue(queue).await;
         }
         let begun = self.begin(action, key, mandate, detail).await?;
         let result = self.queue_now(queue).await;
         self.end(begun, result, |_| Marks::default()).await
+    }
+
+    /// When an operation is issued: as it is said, or now. Known before it is sent.
+    async fn issue_time(
+        &self,
+        entry: &EntryId,
+        id: &OperationId,
+        said: Option<Timestamp>,
+    ) -> Result<Timestamp, OperatorError> {
+        match said {
+            Some(issued_at) => Ok(issued_at),
+            None => Ok(self.view(entry.clone(), id.clone()).await?.issue_time()),
+        }
     }
 
     async fn queue_now(&self, queue: QueueOperation) -> Result<QueuedOperation, OperatorError> {
@@ -222,10 +225,11 @@ impl Operator {
     /// [`OperatorError`]: code `OperationNotFound`, or `OperationSettled` if it has ended.
     pub async fn cancel(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         mandate: &Mandate,
         id: &OperationId,
     ) -> Result<Ended, OperatorError> {
+        let key = &self.key(key)?;
         let verdict = Verdict::Cancel(mandate.reason().into());
         self.judge_operation(Action::Cancel, (key, mandate), id, verdict).await
     }
@@ -237,10 +241,11 @@ impl Operator {
     /// [`OperatorError`]: code `OperationNotFound`, or `OperationSettled` if it has ended.
     pub async fn fail(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         mandate: &Mandate,
         id: &OperationId,
     ) -> Result<Ended, OperatorError> {
+        let key = &self.key(key)?;
         let verdict = Verdict::Fail(mandate.reason().into());
         self.judge_operation(Action::Fail, (key, mandate), id, verdict).await
     }
@@ -299,10 +304,11 @@ impl Operator {
     /// [`OperatorError::LeaseTokenMismatch`] if it is held under another fence by now, or by nobody.
     pub async fn force_release(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         mandate: &Mandate,
         fence: Fence,
     ) -> Result<Taken, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::ForceRelease, Some(key), Some(mandate))?;
         self.check_mandate(mandate)?;
         let entry = self.entry(key);
@@ -343,7 +349,12 @@ impl Operator {
     ///
     /// # Errors
     /// [`OperatorError::NotHeld`].
-    pub async fn steal(&self, key: &EntryKey, mandate: &Mandate) -> Result<Taken, OperatorError> {
+    pub async fn steal(
+        &self,
+        key: &(impl AsKey + ?Sized),
+        mandate: &Mandate,
+    ) -> Result<Taken, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::Steal, Some(key), Some(mandate))?;
         self.check_mandate(mandate)?;
         let entry = self.entry(key);
@@ -359,74 +370,6 @@ impl Operator {
         let stolen = taken(&*self.read(entry).await?, false)?;
         self.obtain(entry, Claim::Steal).await?;
         Ok(stolen)
-    }
-
-    /// Prunes the ledger of a record by the limits of its settings: what is too old or too much, which
-    /// else leaves little by little with saves.
-    ///
-    /// # Errors
-    /// [`OperatorError`]: code `ActiveLease` if somebody holds the record.
-    pub async fn compact(
-        &self,
-        key: &EntryKey,
-        mandate: &Mandate,
-    ) -> Result<Compacted, OperatorError> {
-        self.check_access(Action::Compact, Some(key), Some(mandate))?;
-        self.check_mandate(mandate)?;
-        let entry = self.entry(key);
-        if mandate.is_dry_run() {
-            return self.rehearse_compaction(&entry).await;
-        }
-        let begun = self.begin(Action::Compact, key, mandate, String::new()).await?;
-        let result = self.compact_now(&entry).await;
-        self.end(begun, result, |_| Marks::default()).await
-    }
-
-    async fn compact_now(&self, entry: &EntryId) -> Result<Compacted, OperatorError> {
-        let mut refused = 0;
-        let before = self.look(entry).await?.ledger;
-        let mut compacted = Compacted { before, after: before, is_dry_run: false };
-        for _ in 0..COMPACTIONS_MAX {
-            let view = self.free(entry, Claim::IfFree).await?;
-            let write = self.plan_compaction(&view)?;
-            if self.commit(write).await?.is_none() {
-                refused += 1;
-                if refused >= ATTEMPTS_MAX {
-                    return Err(contended(entry));
-                }
-                continue;
-            }
-            let after = self.look(entry).await?.ledger;
-            let is_done = after == compacted.after;
-            compacted.after = after;
-            if is_done {
-                break;
-            }
-        }
-        Ok(compacted)
-    }
-
-    async fn rehearse_compaction(&self, entry: &EntryId) -> Result<Compacted, OperatorError> {
-        let (mut view, _) = self.look_for_change(entry, Claim::IfFree).await?;
-        if let Some(record) = &mut view.record {
-            // Of a dead holder, which would be waited out.
-            record.body.lease = None;
-        }
-        let before = self.look(entry).await?.ledger;
-        let write = self.plan_compaction(&view)?;
-        let after = match self.rehearse(RecordCommand::Write(Box::new(write))).await? {
-            Rehearsal::Writes(batch) => ledger_in(&batch, before),
-            Rehearsal::Answered(_) => before,
-        };
-        Ok(Compacted { before, after, is_dry_run: true })
-    }
-
-    fn plan_compaction(&self, view: &RecordView) -> Result<RecordWrite, OperatorError> {
-        let settings = self.db.operations();
-        let (settled, tried, undo_after) = (vec![], vec![], None);
-        let ledger = Some(Box::new(LedgerWrite { settled, tried, undo_after, settings }));
-        let write_id = self.write_id();
-        plan(view, Repair { write_id, data: Data::Keep, schema: None, ledger })
     }
 }
 
@@ -477,14 +420,4 @@ fn receipt_in(batch: &Batch, id: &OperationId) -> Option<ReceiptBody> {
         } if of == id => Some(ReceiptBody::clone(body)),
         Write::Put { .. } | Write::Delete { .. } => None,
     })
-}
-
-/// The ledger as a batch leaves it, whose operations that wait stay as they are.
-fn ledger_in(batch: &Batch, before: LedgerInfo) -> LedgerInfo {
-    let head = batch.writes.iter().find_map(|write| match write {
-        Write::Put { body: RowBody::Ledger(LedgerBody::Head(head)), .. } => Some(*head),
-        Write::Put { .. } | Write::Delete { .. } => None,
-    });
-    let numbers = |head: HeadBody| LedgerInfo::of(&head, &QueueBody::default());
-    head.map_or(before, |head| LedgerInfo { pending: before.pending, ..numbers(head) })
 }

@@ -16,7 +16,7 @@ use steadfast_core::{EntryId, EntryKey, Limits, Timestamp, Value};
 
 use crate::operator::edit::would_change;
 use crate::operator::write::{ATTEMPTS_MAX, contended, made, plan};
-use crate::operator::{Action, Changed, HistoryQuery, Mandate, Operator, OperatorError};
+use crate::operator::{Action, AsKey, Changed, HistoryQuery, Mandate, Operator, OperatorError};
 
 /// The state that is put back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,8 @@ impl Restore {
         Self { to, schema: None, claim: Claim::Wait }
     }
 
-    /// Says which schema the data of that state has. Needed only where it may have changed since,
-    /// which history does not tell.
+    /// Says which schema the data of that state has. History tells it of what games and operators wrote;
+    /// needed only for what was written as an entry, where the schema may have changed since.
     #[must_use]
     pub fn schema(self, schema: u32) -> Self {
         Self { schema: Some(schema), ..self }
@@ -66,10 +66,11 @@ impl Operator {
     /// `LockTimeout` with the holder's name if it does not let go; [`OperatorError::SchemaUnknown`].
     pub async fn restore(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         mandate: &Mandate,
         restore: Restore,
     ) -> Result<Changed, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::Restore, Some(key), Some(mandate))?;
         self.check_mandate(mandate)?;
         let entry = self.entry(key);
@@ -117,6 +118,7 @@ impl Operator {
             settled: vec![],
             tried: vec![],
             undo_after: Some(snapshot.revision.counter),
+            rebuild: false,
             settings: self.db.operations(),
         };
         let (write_id, data) = (self.write_id(), Data::Put { content, pinned: true });
@@ -143,36 +145,52 @@ impl Operator {
     }
 
     /// The schema that is put back with a state; nothing to keep the present one.
-    ///
-    /// A migration changes schema and data in one revision, which is pinned. So where no pinned
-    /// revision follows on that state, its data has the present schema.
     async fn schema_of(
         &self,
         view: &RecordView,
         snapshot: &EntryState,
         said: Option<u32>,
     ) -> Result<Option<u32>, OperatorError> {
-        let present = view.record.as_ref().map_or(0, |record| record.body.schema);
-        if said.is_some() || present == 0 {
-            return Ok(said);
+        let Some(record) = &view.record else { return Ok(said.or(snapshot.schema)) };
+        if said.is_some() || snapshot.schema.is_some() {
+            return Ok(said.or(snapshot.schema));
         }
+        self.schema_between(&view.entry, snapshot, record.body.schema).await.map(Some)
+    }
+
+    /// The schema of a state that was written as an entry, which leaves the record's as it is: the one
+    /// of the record's write before it, else of the next one after it.
+    ///
+    /// What changes the schema, such as a migration, is a write of the record whose revision is pinned,
+    /// and never thinned. So where none lies between, that one is the right one.
+    async fn schema_between(
+        &self,
+        entry: &EntryId,
+        snapshot: &EntryState,
+        present: u32,
+    ) -> Result<u32, OperatorError> {
+        let (mut next, mut is_versioned) = (Some(present), present > 0);
         let mut query = HistoryQuery { page_size: 1_024, ..HistoryQuery::default() };
         loop {
-            let page = self.revisions(&view.entry, &query).await?;
+            let page = self.revisions(entry, &query).await?;
             for revision in page.items {
-                let counter = revision.id.counter().unwrap_or(u64::MAX);
-                if counter <= snapshot.revision.counter {
-                    return Ok(None);
-                }
-                let is_other_life = revision.created_at != snapshot.created_at;
-                if is_other_life || revision.is_pinned && !revision.is_deleted {
-                    let entry = view.entry.clone();
-                    return Err(OperatorError::SchemaUnknown { entry, present });
+                let is_after =
+                    revision.id.counter().unwrap_or(u64::MAX) > snapshot.revision.counter;
+                let is_same_life = revision.created_at == snapshot.created_at;
+                let Some(schema) = revision.schema else { continue };
+                is_versioned |= schema > 0;
+                match (is_after, is_same_life) {
+                    (true, true) if !revision.is_pinned => next = Some(schema),
+                    (true, _) => next = None,
+                    (false, true) => return Ok(schema),
+                    (false, false) => {}
                 }
             }
             query.beyond = page.next;
             if query.beyond.is_none() {
-                return Ok(None);
+                let next = next.or((!is_versioned).then_some(0));
+                let unknown = || OperatorError::SchemaUnknown { entry: entry.clone(), present };
+                return next.ok_or_else(unknown);
             }
         }
     }
@@ -191,10 +209,11 @@ impl Operator {
     /// the holder's name if it does not let go.
     pub async fn delete(
         &self,
-        key: &EntryKey,
+        key: &(impl AsKey + ?Sized),
         mandate: &Mandate,
         confirmation: &str,
     ) -> Result<Changed, OperatorError> {
+        let key = &self.key(key)?;
         self.check_access(Action::Delete, Some(key), Some(mandate))?;
         self.check_mandate(mandate)?;
         let entry = self.entry(key);

@@ -3,44 +3,30 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use steadfast_core::document::{
-    Cancel, Changes, Document, DocumentLimits, Draft, EditError, InvalidData, Tree,
-};
+use steadfast_core::document::{Cancel, Changes, Document, Draft, EditError, InvalidData};
 use steadfast_core::game_server::{Claim, OpenRequest};
 use steadfast_core::operation::Handlers;
 use steadfast_core::platform::{EntryHead, PlatformError, RevisionId};
 use steadfast_core::record::{
-    RecordCommand, RecordRefusal, RecordReply, RecordView, RecordWrite, Repair, Unrepairable, With,
+    RecordAnswer, RecordCommand, RecordReply, RecordView, RecordWrite, Repair, Unrepairable, With,
     Written,
 };
 use steadfast_core::schema::{LoadError, Loaded, Stored};
 use steadfast_core::session::{NoHooks, OpenError};
-use steadfast_core::{Content, EntryId, JsonText, Metadata, Outcome, Path, Value, WriteId};
-
-use steadfast_storage::Records;
+use steadfast_core::{Content, EntryId, JsonText, Metadata, Path, Value, WriteId};
 
 use crate::answer::submit;
+use crate::commits::{commit, ended, send};
 use crate::driver::SessionEvents;
 use crate::operator::{Operator, OperatorError};
 
 /// How often something is planned anew because others wrote the record in between.
 pub(super) const ATTEMPTS_MAX: u32 = 16;
 
-/// How often a write without a certain answer is sent again: it counts once.
-const RESENDS_MAX: u32 = 3;
-
 impl Operator {
     /// Carries out one command.
-    pub(super) async fn submit(
-        &self,
-        command: RecordCommand,
-    ) -> Result<RecordReply, PlatformError> {
-        let records = self.db.records();
-        let answer = submit(|done| records.submit(Arc::new(command), done)).await;
-        match answer {
-            Some(answer) => answer,
-            None => Err(ended()),
-        }
+    pub(super) async fn submit(&self, command: RecordCommand) -> RecordAnswer {
+        send(&self.db, Arc::new(command)).await.unwrap_or_else(|| Err(ended()))
     }
 
     /// Reads a record with its data, as of one moment.
@@ -81,6 +67,7 @@ impl Operator {
             handlers: Arc::new(Handlers::idle()),
             hooks: Arc::new(NoHooks),
             spill: None,
+            is_play: false,
         };
         let events = Arc::new(SessionEvents::new(keep.change_log(&Arc::default())));
         let answer = submit(|done| {
@@ -112,42 +99,7 @@ impl Operator {
         &self,
         write: RecordWrite,
     ) -> Result<Option<Written>, OperatorError> {
-        let write_id = write.write_id;
-        let command = Arc::new(RecordCommand::Write(Box::new(write)));
-        let mut may_be_written = false;
-        for _ in 0..=RESENDS_MAX {
-            let records = self.db.records();
-            let answer = submit(|done| records.submit(Arc::clone(&command), done)).await;
-            let outcome = match answer {
-                Some(Ok(RecordReply::Written(outcome))) => outcome,
-                Some(Ok(other)) => unreachable!("a write was answered by {other:?}"),
-                Some(Err(PlatformError::OutcomeUnknown { .. })) | None => Outcome::Unknown,
-                Some(Err(error)) if !may_be_written => return Err(error.into()),
-                Some(Err(_)) => Outcome::Unknown,
-            };
-            match outcome {
-                Outcome::Committed(written) => return Ok(Some(written)),
-                Outcome::Unknown => may_be_written = true,
-                Outcome::Refused(RecordRefusal::Moved(view)) => {
-                    let stored = view.record.as_ref().map(|record| record.body.write_id);
-                    return match view.base() {
-                        // An earlier copy was committed, and nobody wrote since.
-                        Some(base) if stored == Some(write_id) => {
-                            let stamped_at = view.record.map_or(view.now, |it| it.stamped_at);
-                            Ok(Some(Written { base, stamped_at, inbox: None }))
-                        }
-                        Some(_) | None if may_be_written => {
-                            Err(OperatorError::OutcomeUnknown { write_id })
-                        }
-                        Some(_) | None => Ok(None),
-                    };
-                }
-                // It says of this copy that it was not written, and nothing of an earlier one.
-                Outcome::Refused(_) if may_be_written => {}
-                Outcome::Refused(refusal) => return Err(store_error(refusal).into()),
-            }
-        }
-        Err(OperatorError::OutcomeUnknown { write_id })
+        Ok(commit(&self.db, write).await?)
     }
 
     /// A new id for one write.
@@ -211,20 +163,6 @@ pub(super) fn contended(entry: &EntryId) -> OperatorError {
     OperatorError::Contended { entry: entry.clone(), attempts: ATTEMPTS_MAX }
 }
 
-/// Nobody answers: the store ended.
-pub(super) fn ended() -> PlatformError {
-    PlatformError::Unavailable { reason: "the store ended".into() }
-}
-
-fn store_error(refusal: RecordRefusal) -> PlatformError {
-    match refusal {
-        RecordRefusal::Exhausted { reason } => PlatformError::StoreFull { reason },
-        RecordRefusal::Unavailable { reason } => PlatformError::Unavailable { reason },
-        RecordRefusal::Invalid(error) => PlatformError::Rejected(error),
-        RecordRefusal::Moved(view) => PlatformError::Contended { entry: view.entry, attempts: 1 },
-    }
-}
-
 /// Data that is held and never looked at, whatever is wrong with it.
 #[derive(Debug)]
 struct Sealed(JsonText);
@@ -265,11 +203,6 @@ impl Document for Sealed {
 
     fn snapshot_value(&self) -> Value {
         Value::Null
-    }
-
-    fn draft(&self) -> Draft {
-        let nothing = Tree::new(Value::Null, DocumentLimits::default());
-        nothing.expect("nothing is within all limits").draft()
     }
 
     fn as_any(&self) -> &dyn Any {

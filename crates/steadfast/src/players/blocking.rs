@@ -1,46 +1,15 @@
 //! Calls that return when they are done, for tools and tests without a runtime.
 
 use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::{PlayerError, PlayerId, Players};
-use crate::driver::Keep;
 use crate::operations::{NewOperation, OperationState};
-
-/// How long a thread rests that waits, unless it is woken.
-const REST: Duration = Duration::from_millis(10);
-
-/// Wakes a thread.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Waits for a future. Without a thread of the library, this one makes the turns meanwhile.
-fn block_on<R>(keep: &Keep, future: impl Future<Output = R>) -> R {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let (mut future, mut context) = (pin!(future), Context::from_waker(&waker));
-    loop {
-        if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
-            return answer;
-        }
-        keep.poll();
-        if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
-            return answer;
-        }
-        keep.rest(REST);
-    }
-}
 
 /// Calls that return when they are done, of [`Players::blocking`]. Never in async code, nor on a
 /// thread that must answer: a call takes as long as the store.
+///
+/// What has no such call here goes through [`Steadfast::block_on`](crate::Steadfast::block_on).
 ///
 /// With times that are handed in ([`Drive::ByPollAt`](crate::Drive::ByPollAt)) somebody else has to
 /// move them on.
@@ -56,10 +25,9 @@ fn block_on<R>(keep: &Keep, future: impl Future<Output = R>) -> R {
 ///     players.add(player, "coins", 100)?;
 ///     players.blocking().release(player)
 /// }
-/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # let db = steadfast::Steadfast::in_memory(steadfast::Options::default())?;
-/// # let template = steadfast::core::Value::object([("coins", 0.into())]);
-/// # let players = runtime.block_on(db.players_dynamic("PlayerData", &template))?;
+/// # let template = steadfast::Value::object([("coins", 0.into())]);
+/// # let players = db.player_values_blocking("PlayerData", &template)?;
 /// # give(&players, "ann")?;
 /// # players.blocking().join("ann", Duration::from_secs(30))?;
 /// # assert_eq!(players.get_path("ann", "coins")?, Some(100.into()));
@@ -76,7 +44,7 @@ impl<'a, T: 'static> Blocking<'a, T> {
     }
 
     fn run<R>(&self, future: impl Future<Output = R>) -> R {
-        block_on(&self.players.facade.store.keep, future)
+        self.players.facade.store.db.block_on(future)
     }
 
     /// [`Players::join`], and waits until the player is ready.

@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
-use steadfast_core::document::{self, Cancel, Changes, Draft, Insert, Tree, Typed};
-use steadfast_core::value::Number;
+use steadfast_core::document::{self, Cancel, Changes, Draft, Tree, Typed};
 use steadfast_core::{Path, Value};
 
 use super::play::Play;
 use super::{PlayerError, PlayerId, Players};
-use crate::joint::{transact, transact_two};
+use crate::joint::{transact_as, transact_two_as};
+use crate::path_calls::path_calls;
 use crate::session::{Data, Dynamic, Receipt, edit_any};
 use crate::signals::Note;
 
@@ -67,7 +67,7 @@ impl<T: 'static> Players<T> {
         let play = self.play(&player)?;
         match &play {
             Play::Saved { session, .. } => {
-                let edited = session.edit_by_path(note, edit);
+                let edited = session.transaction_as(note, edit);
                 self.note(&play);
                 edited.map_err(|error| PlayerError::of_edit(&player, error))
             }
@@ -82,98 +82,53 @@ impl<T: 'static> Players<T> {
         player: impl Into<PlayerId>,
         step: impl FnOnce(&mut Draft) -> Result<R, document::EditError>,
     ) -> Result<R, PlayerError> {
-        self.transaction(player, |draft| Ok(step(draft)?)).map(|(answer, _)| answer)
+        self.step_as(player, Note::default(), step)
     }
 
-    /// Sees when the oldest change was made that is not stored.
-    fn note(&self, play: &Play<T>) -> Duration {
-        play.undurable_age(self.facade.driver().now())
-    }
-
-    /// Puts a value at a path and returns what stood there.
-    ///
-    /// # Errors
-    /// [`PlayerError`]; nothing is changed then.
-    pub fn set(
+    pub(super) fn step_as<R>(
         &self,
         player: impl Into<PlayerId>,
-        path: impl Into<Path>,
-        value: impl Into<Value>,
-    ) -> Result<Option<Value>, PlayerError> {
-        self.step(player, |draft| draft.set(path, value))
+        note: Note,
+        step: impl FnOnce(&mut Draft) -> Result<R, document::EditError>,
+    ) -> Result<R, PlayerError> {
+        self.transaction_as(player, note, |draft| Ok(step(draft)?)).map(|(answer, _)| answer)
     }
 
-    /// Puts at a path what a function makes of what stands there, and returns that.
-    ///
-    /// # Errors
-    /// [`PlayerError`]; nothing is changed then.
-    pub fn patch(
+    fn debit<R>(
         &self,
         player: impl Into<PlayerId>,
-        path: impl Into<Path>,
-        next: impl FnOnce(Option<&Value>) -> Result<Value, Cancel>,
-    ) -> Result<Option<Value>, PlayerError> {
-        self.step(player, |draft| draft.patch(path, next))
+        step: impl FnOnce(&mut Draft) -> Result<R, document::EditError>,
+    ) -> Result<R, PlayerError> {
+        self.debit_as(player, Note::default(), step)
     }
 
-    /// Adds to the number at a path and returns the sum.
-    ///
-    /// # Errors
-    /// [`PlayerError`]; nothing is changed then.
-    pub fn add(
+    /// A step that takes something: refused while older changes are not durable.
+    pub(super) fn debit_as<R>(
         &self,
         player: impl Into<PlayerId>,
-        path: impl Into<Path>,
-        amount: impl Into<Number>,
-    ) -> Result<Number, PlayerError> {
-        self.step(player, |draft| draft.add(path, amount))
-    }
-
-    /// Takes from the number at a path if there is enough, and returns what remains. Refused while
-    /// older changes of the player could not be stored for
-    /// [`undurable_age_max`](crate::PlayerSettings::undurable_age_max): what is bought then might be
-    /// kept although the coins come back.
-    ///
-    /// # Errors
-    /// [`PlayerError`]: `InsufficientFunds` with what there is, `Undurable`; nothing is changed then.
-    pub fn try_debit(
-        &self,
-        player: impl Into<PlayerId>,
-        path: impl Into<Path>,
-        amount: impl Into<Number>,
-    ) -> Result<Number, PlayerError> {
+        note: Note,
+        step: impl FnOnce(&mut Draft) -> Result<R, document::EditError>,
+    ) -> Result<R, PlayerError> {
         let player = player.into();
         let age = self.note(&self.play(&player)?);
         if age >= self.facade.look(|table| table.settings().undurable_age_max) {
             return Err(PlayerError::Undurable { player, age });
         }
-        self.step(player, |draft| draft.try_debit(path, amount))
+        self.step_as(player, note, step)
     }
 
-    /// Puts an item into the array at a path and returns its index.
-    ///
-    /// # Errors
-    /// [`PlayerError`]; nothing is changed then.
-    pub fn insert(
-        &self,
-        player: impl Into<PlayerId>,
-        path: impl Into<Path>,
-        item: impl Into<Value>,
-        at: Insert,
-    ) -> Result<usize, PlayerError> {
-        self.step(player, |draft| draft.insert(path, item, at))
-    }
+    path_calls!(
+        PlayerError,
+        /// Refused with `Undurable` while older changes of the player could not be stored for
+        /// [`undurable_age_max`](crate::PlayerSettings::undurable_age_max): what is bought then might be
+        /// kept although the coins come back.
+        debits by debit,
+        of player: PlayerId
+    );
 
-    /// Takes out what stands at a path.
-    ///
-    /// # Errors
-    /// [`PlayerError`]; nothing is changed then.
-    pub fn remove(
-        &self,
-        player: impl Into<PlayerId>,
-        path: impl Into<Path>,
-    ) -> Result<Value, PlayerError> {
-        self.step(player, |draft| draft.remove(path))
+    /// Sees when the oldest change was made that is not stored.
+    fn note(&self, play: &Play<T>) -> Duration {
+        play.undurable_age(self.facade.driver().now())
     }
 
     /// Does something while it holds a named lock of a player: see
@@ -241,6 +196,25 @@ impl<T: Data> Players<T> {
         }
     }
 
+    /// Edits the data of a player while it holds a named lock of the player.
+    ///
+    /// # Errors
+    /// [`PlayerError`]; nothing is changed then.
+    ///
+    /// # Panics
+    /// When the callback does, or uses the store.
+    pub async fn with_lock_transaction<R>(
+        &self,
+        player: impl Into<PlayerId>,
+        name: &str,
+        timeout: Duration,
+        edit: impl FnOnce(&mut T) -> Result<R, Cancel>,
+    ) -> Result<R, PlayerError> {
+        let player = player.into();
+        let _lock = self.session(&player)?.lock(name, timeout).await?;
+        self.edit(player, edit)
+    }
+
     /// Looks at the data of a player.
     ///
     /// # Errors
@@ -283,14 +257,64 @@ impl<T: Data> Players<T> {
     ///
     /// # Panics
     /// When the callback does, or uses the store.
+    ///
+    /// # Example
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use serde::{Deserialize, Serialize};
+    /// use steadfast::{Cancel, Options, Steadfast};
+    ///
+    /// #[derive(Clone, Default, Deserialize, Serialize)]
+    /// struct Save { coins: i64 }
+    ///
+    /// # steadfast::block_on(async {
+    /// let db = Steadfast::in_memory(Options::default())?;
+    /// let players = db.players::<Save>("PlayerData").await?;
+    /// for player in [7, 8] {
+    ///     players.join(player)?;
+    ///     players.wait(player, Duration::from_secs(30)).await?;
+    ///     players.add(player, "coins", 10)?;
+    /// }
+    /// let ((), receipt) = players.edit_two(7, 8, |from, to| {
+    ///     if from.coins < 4 {
+    ///         return Err(Cancel::because("too few coins"));
+    ///     }
+    ///     from.coins -= 4;
+    ///     to.coins += 4;
+    ///     Ok(())
+    /// })?;
+    /// receipt.await?; // both are durable
+    /// assert_eq!(players.get(8, |save| save.coins)?, 14);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn edit_two<R>(
         &self,
         one: impl Into<PlayerId>,
         other: impl Into<PlayerId>,
         edit: impl FnOnce(&mut T, &mut T) -> Result<R, Cancel>,
     ) -> Result<(R, Receipt), PlayerError> {
+        self.edit_two_as(one, other, Note::default(), edit)
+    }
+
+    /// [`edit_two`](Self::edit_two), and says why, and by what.
+    ///
+    /// # Errors
+    /// [`PlayerError`]; nothing is changed then.
+    ///
+    /// # Panics
+    /// When the callback does, or uses the store.
+    pub fn edit_two_as<R>(
+        &self,
+        one: impl Into<PlayerId>,
+        other: impl Into<PlayerId>,
+        note: Note,
+        edit: impl FnOnce(&mut T, &mut T) -> Result<R, Cancel>,
+    ) -> Result<(R, Receipt), PlayerError> {
         let (one, other) = (self.session(one)?, self.session(other)?);
-        Ok(transact_two(&one, &other, edit)?)
+        Ok(transact_two_as(&one, &other, note, edit)?)
     }
 }
 
@@ -309,6 +333,25 @@ impl Players<Dynamic> {
         edit: impl FnOnce(&mut Draft) -> Result<R, Cancel>,
     ) -> Result<R, PlayerError> {
         self.transaction(player, edit).map(|(answer, _)| answer)
+    }
+
+    /// Edits the data of a player while it holds a named lock of the player.
+    ///
+    /// # Errors
+    /// [`PlayerError`]; nothing is changed then.
+    ///
+    /// # Panics
+    /// When the callback does, or uses the store.
+    pub async fn with_lock_transaction<R>(
+        &self,
+        player: impl Into<PlayerId>,
+        name: &str,
+        timeout: Duration,
+        edit: impl FnOnce(&mut Draft) -> Result<R, Cancel>,
+    ) -> Result<R, PlayerError> {
+        let player = player.into();
+        let _lock = self.session(&player)?.lock(name, timeout).await?;
+        self.edit(player, edit)
     }
 
     /// All data of a player. Shares what it holds with the session, and is never changed by it.
@@ -341,8 +384,25 @@ impl Players<Dynamic> {
         other: impl Into<PlayerId>,
         edit: impl FnOnce(&mut Draft, &mut Draft) -> Result<R, Cancel>,
     ) -> Result<(R, Receipt), PlayerError> {
+        self.edit_two_as(one, other, Note::default(), edit)
+    }
+
+    /// [`edit_two`](Self::edit_two), and says why, and by what.
+    ///
+    /// # Errors
+    /// [`PlayerError`]; nothing is changed then.
+    ///
+    /// # Panics
+    /// When the callback does, or uses the store.
+    pub fn edit_two_as<R>(
+        &self,
+        one: impl Into<PlayerId>,
+        other: impl Into<PlayerId>,
+        note: Note,
+        edit: impl FnOnce(&mut Draft, &mut Draft) -> Result<R, Cancel>,
+    ) -> Result<(R, Receipt), PlayerError> {
         let (one, other) = (self.session(one)?, self.session(other)?);
-        let edited = transact(&[&one, &other], |drafts| match drafts {
+        let edited = transact_as(&[&one, &other], note, |drafts| match drafts {
             [one, other] => edit(one, other),
             _ => Err(Cancel::because("two are not two")),
         });

@@ -9,9 +9,10 @@ use steadfast_core::session::{Access, SaveError};
 use steadfast_core::{Code, ErrorKind};
 
 use super::{PlayerFailure, PlayerId};
-use crate::errors::{EditError, OperationError, SessionOpenError};
+use crate::errors::{DiffError, EditError, OperationError, SessionOpenError, UpdateError};
 use crate::joint::TransactError;
 use crate::locks::LockError;
+use crate::session::LabelError;
 
 /// Why a player's data is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,9 +86,27 @@ pub enum PlayerError {
     /// The operation was not queued, or nobody can say how it stands.
     #[error(transparent)]
     Operation(#[from] OperationError),
+    /// What is stored of the player cannot be read.
+    #[error(transparent)]
+    View(Box<SessionOpenError>),
+    /// The record of a player who is away was not updated.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
+    /// User ids or tags were not changed.
+    #[error(transparent)]
+    Label(LabelError),
+    /// Nobody can say how the data differs from what is stored.
+    #[error(transparent)]
+    Diff(DiffError),
     /// The transaction over two players was not made.
     #[error(transparent)]
     Transact(#[from] TransactError),
+}
+
+impl From<SessionOpenError> for PlayerError {
+    fn from(error: SessionOpenError) -> Self {
+        Self::View(Box::new(error))
+    }
 }
 
 impl PlayerError {
@@ -107,6 +126,10 @@ impl PlayerError {
             Self::Save(error) => error.code(),
             Self::Lock(error) => error.code(),
             Self::Operation(error) => error.code(),
+            Self::View(error) => error.code(),
+            Self::Update(error) => error.code(),
+            Self::Label(error) => error.code(),
+            Self::Diff(error) => error.code(),
             Self::Transact(error) => error.code(),
         }
     }

@@ -3,23 +3,36 @@
 use std::time::Duration;
 
 use steadfast_core::session::SettingsError;
+use steadfast_core::{EntryKey, Limits};
 
-use crate::settings::PlayerSettings;
+use crate::engine::Options;
+use crate::settings::{PlayerSettings, SETTINGS};
 
 impl PlayerSettings {
-    /// Checks what must hold for players to be loaded at all.
+    /// Checks every setting of players as [`Options::check`] does.
     ///
     /// # Errors
     /// [`SettingsError`] with every problem.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let mut problems = Vec::new();
-        if self.load_attempts_max == 0 {
-            problems.push("a record must be tried to be opened at least once".to_owned());
-        }
-        if self.load_retry_delay.is_zero() {
-            problems.push("the pause after a failed load is zero".to_owned());
-        }
+        self.check_within(&Limits::native())
+    }
+
+    /// The same, for a store of these limits.
+    pub(crate) fn check_within(&self, limits: &Limits) -> Result<(), SettingsError> {
+        let options = Options { players: self.clone(), ..Options::default() };
+        let ranges = SETTINGS.iter().filter(|setting| setting.place().starts_with("players."));
+        let problems: Vec<_> = ranges
+            .filter_map(|setting| setting.problem(&options))
+            .chain(self.prefix_problem(limits))
+            .collect();
         if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
+    }
+
+    /// What is wrong with the keys that begin so, if something is.
+    pub(crate) fn prefix_problem(&self, limits: &Limits) -> Option<String> {
+        // The shortest id there is: longer ones are checked when their players join.
+        let error = EntryKey::parse(&format!("{}0", self.key_prefix), limits).err()?;
+        Some(format!("no key can begin with the `PlayerKeyPrefix`: {error}"))
     }
 
     /// The pause after so many tries in vain.
@@ -43,25 +56,46 @@ mod tests {
             load_retry_delay: Duration::from_secs(1),
             on_load_failure: OnLoadFailure::Disconnect,
             undurable_age_max: Duration::from_mins(2),
-            data_size_warn: 1_000_000,
         };
         assert_eq!((settings.check(), settings), (Ok(()), expected));
     }
 
     #[test]
-    fn all_problems_come_in_one_message() {
+    fn all_problems_come_in_one_message_and_name_their_settings() {
         let nothing = PlayerSettings {
+            key_prefix: "p".repeat(129),
             load_attempts_max: 0,
             load_retry_delay: Duration::ZERO,
+            undurable_age_max: Duration::ZERO,
             ..PlayerSettings::default()
         };
-        assert_eq!(nothing.check().unwrap_err().problems.len(), 2);
+        let names = ["RetryAttempts", "MaxUndurableAge", "PlayerKeyPrefix", "LoadRetryDelay"];
+        let problems = nothing.check().unwrap_err().problems;
+        assert_eq!(problems.len(), names.len(), "{problems:?}");
+        for name in names {
+            assert!(problems.iter().any(|problem| problem.contains(name)), "{name}: {problems:?}");
+        }
         let least = PlayerSettings {
+            key_prefix: String::new(),
             load_attempts_max: 1,
-            load_retry_delay: Duration::from_nanos(1),
+            load_retry_delay: Duration::from_millis(1),
             ..PlayerSettings::default()
         };
         assert_eq!(least.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_prefix_that_leaves_an_id_no_room_is_refused() {
+        let prefix = |size: usize| PlayerSettings {
+            key_prefix: "p".repeat(size),
+            ..PlayerSettings::default()
+        };
+        let limits = Limits { key_size_max: 50, ..Limits::native() };
+        assert_eq!(prefix(49).check_within(&limits), Ok(()));
+        let refused = prefix(50).check_within(&limits).unwrap_err();
+        assert!(refused.to_string().starts_with("no key can begin with"), "{refused}");
+        let options = Options { limits, players: prefix(50), ..Options::default() };
+        assert_eq!(options.check(), Err(refused));
     }
 
     #[test]

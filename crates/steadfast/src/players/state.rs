@@ -92,7 +92,7 @@ impl PlayerFailure {
     pub fn code(&self) -> Code {
         match self {
             Self::Load { error, .. } => error.code(),
-            Self::Lost { reason } => code_of_loss(reason),
+            Self::Lost { reason } => reason.code(),
             Self::HandedOver => Code::SessionClosed,
             Self::Closed => Code::StoreClosed,
         }
@@ -139,18 +139,6 @@ fn words_of(error: &SessionOpenError) -> &'static str {
     }
 }
 
-fn code_of_loss(reason: &LossReason) -> Code {
-    match reason {
-        LossReason::Taken
-        | LossReason::Stolen
-        | LossReason::Edited
-        | LossReason::Forgotten
-        | LossReason::Deleted => Code::LeaseLost,
-        LossReason::HookPanicked | LossReason::Impossible(_) => Code::Internal,
-        LossReason::Closed => Code::StorageUnavailable,
-    }
-}
-
 /// Something that happened to a player.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlayerEvent {
@@ -192,8 +180,8 @@ pub enum Happened {
     /// The record cannot name this player's user id, so requests about the user's data do not find
     /// it. The player is ready all the same.
     NotAssociated(LabelError),
-    /// What is stored of the player reached [`PlayerSettings::data_size_warn`](crate::PlayerSettings).
-    /// Told once for each session.
+    /// What is stored of the player has reached [`Options::data_size_warn`](crate::Options). Told again
+    /// only once it was smaller in between.
     DataLarge {
         /// In bytes.
         size: usize,

@@ -373,11 +373,6 @@ impl<P: Clone> Table<P> {
         }
         let end = failure_of(&event);
         let is_suspended = matches!(event, SessionEvent::State(SessionState::Suspended));
-        if let (SessionEvent::Saved { .. }, Some(play)) = (&event, &play)
-            && !slot.is_large
-        {
-            self.chores.to_measure.push((player.clone(), run, play.clone()));
-        }
         self.tell(player, Happened::Session(event));
         match end {
             Some(_) if is_ending => self.ended(player, now),
@@ -406,11 +401,9 @@ impl<P: Clone> Table<P> {
         }
     }
 
-    /// The stored size of a session.
-    pub(super) fn measured(&mut self, player: &PlayerId, run: Run, size: usize) {
-        let warn = self.settings.data_size_warn;
-        let Some(slot) = self.slot_of(player, run) else { return };
-        if size >= warn && !std::mem::replace(&mut slot.is_large, true) {
+    /// What is stored of the session of a run has become large.
+    pub(super) fn on_large(&mut self, player: &PlayerId, run: Run, size: usize) {
+        if self.slot_of(player, run).is_some() {
             self.tell(player, Happened::DataLarge { size });
         }
     }

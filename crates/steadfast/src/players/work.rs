@@ -16,13 +16,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use steadfast_core::Monotonic;
-use steadfast_core::session::SessionEvent;
 
 use super::play::{Durability, Play};
 use super::table::{Chores, Run, Table};
 use super::unsaved::Unsaved;
 use super::{PlayerEvent, PlayerId};
-use crate::driver::{Companion, Driver, Queue};
+use crate::driver::{Companion, Driver, Heard, Queue};
 use crate::errors::SessionOpenError;
 use crate::session::Session;
 use crate::settings::PlayerSettings;
@@ -35,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 #[derive(Default)]
 struct Arrived {
     woken: Vec<Run>,
-    events: Vec<(PlayerId, Run, SessionEvent)>,
+    heard: Vec<(PlayerId, Run, Heard)>,
 }
 
 /// Where it is left, from any thread.
@@ -144,9 +143,9 @@ impl<T> Facade<T> {
     where
         T: 'static,
     {
-        let (arrivals, heard) = (Arc::clone(&self.arrivals), player.clone());
-        let listener = move |event: &SessionEvent| {
-            arrivals.arrived().events.push((heard.clone(), run, event.clone()));
+        let (arrivals, player_of) = (Arc::clone(&self.arrivals), player.clone());
+        let listener = move |heard: Heard| {
+            arrivals.arrived().heard.push((player_of.clone(), run, heard));
             arrivals.call();
         };
         Box::pin(self.store.open_heard(&self.key(player), Box::new(listener)))
@@ -157,18 +156,11 @@ impl<T> Facade<T> {
     where
         T: 'static,
     {
-        let Chores { to_open, to_give_up, to_template, to_release, to_measure, .. } = chores;
+        let Chores { to_open, to_give_up, to_template, to_release, .. } = chores;
         for play in to_release {
             if let Play::Saved { session, .. } = play {
                 // It goes on without anybody who waits; its end is heard.
                 drop(session.release());
-            }
-        }
-        for (player, run, play) in to_measure {
-            if let Play::Saved { session, .. } = play
-                && let Ok(size) = session.hold.read(steadfast_core::document::Document::size)
-            {
-                self.lock().measured(&player, run, size);
             }
         }
         for (player, run) in to_template {
@@ -255,8 +247,8 @@ fn poll_tasks<T>(
 
 impl<T: 'static> Companion for Facade<T> {
     fn turn(&self, now: Monotonic) -> Option<Monotonic> {
-        let Arrived { woken, events } = std::mem::take(&mut *self.arrivals.arrived());
-        let (mut woken, mut events) = (Some(woken), Some(events));
+        let Arrived { woken, heard } = std::mem::take(&mut *self.arrivals.arrived());
+        let (mut woken, mut heard) = (Some(woken), Some(heard));
         loop {
             let mut chores = {
                 let mut table = self.lock();
@@ -267,8 +259,11 @@ impl<T: 'static> Companion for Facade<T> {
             self.carry_out(chores, woken.take().unwrap_or_default(), now);
             let mut table = self.lock();
             // A session tells nothing before its opening has ended.
-            for (player, run, event) in events.take().unwrap_or_default() {
-                table.on_event(&player, run, event, now);
+            for (player, run, heard) in heard.take().unwrap_or_default() {
+                match heard {
+                    Heard::Event(event) => table.on_event(&player, run, event, now),
+                    Heard::Large(size) => table.on_large(&player, run, size),
+                }
             }
             if !table.has_chores() {
                 break;

@@ -64,11 +64,12 @@ impl Setting {
                 Accepts::Time { .. } => "a number of seconds, or text such as `30s`",
                 Accepts::Count { .. } => "a whole number",
                 Accepts::Bytes { .. } => "a whole number of bytes, or text such as `64KiB`",
+                Accepts::Text { .. } => "text",
                 Accepts::Flag | Accepts::Choice(_) => return self.must_be(),
             };
             format!("`{}` must be {usage}", self.name)
         })?;
-        if self.accepts.holds(value) { Ok(value) } else { Err(self.refusal(value)) }
+        if self.accepts.holds(&value) { Ok(value) } else { Err(self.refusal(&value)) }
     }
 
     pub(super) fn put(&self, options: &mut Options, value: SettingValue) {
@@ -76,12 +77,12 @@ impl Setting {
     }
 
     /// What is wrong with it, if something is.
-    pub(super) fn problem(&self, options: &Options) -> Option<String> {
+    pub(crate) fn problem(&self, options: &Options) -> Option<String> {
         let value = self.get(options);
-        (!self.accepts.holds(value)).then(|| self.refusal(value))
+        (!self.accepts.holds(&value)).then(|| self.refusal(&value))
     }
 
-    fn refusal(&self, value: SettingValue) -> String {
+    fn refusal(&self, value: &SettingValue) -> String {
         format!("`{}` is {value}, it must be {}", self.name, self.accepts)
     }
 

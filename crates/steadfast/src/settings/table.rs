@@ -6,94 +6,13 @@ use steadfast_core::operation::UnknownOperationPolicy;
 use steadfast_core::record::LeaseMode;
 use steadfast_core::session::SuspendPolicy;
 
+use super::access::{Number, choice, count, flag, time};
 use super::setting::{Access, Setting};
 use super::{Accepts, LEASE_TIMEOUT, OnLoadFailure, SettingValue};
 
-macro_rules! time {
-    ($part:ident.$field:ident) => {
-        Access {
-            get: |options| SettingValue::Time(options.$part.$field),
-            set: |options, value| {
-                if let SettingValue::Time(time) = value {
-                    options.$part.$field = time;
-                }
-            },
-        }
-    };
-}
-
-macro_rules! count {
-    ($kind:ident $part:ident.$field:ident) => {
-        Access {
-            get: |options| SettingValue::$kind(options.$part.$field.number()),
-            set: |options, value| {
-                if let SettingValue::$kind(number) = value {
-                    options.$part.$field = Number::of(number);
-                }
-            },
-        }
-    };
-}
-
-macro_rules! flag {
-    ($part:ident.$field:ident) => {
-        Access {
-            get: |options| SettingValue::Flag(options.$part.$field),
-            set: |options, value| {
-                if let SettingValue::Flag(flag) = value {
-                    options.$part.$field = flag;
-                }
-            },
-        }
-    };
-}
-
-macro_rules! choice {
-    ($part:ident.$field:ident, $type:ident { $($word:ident),* }) => {
-        Access {
-            get: |options| {
-                SettingValue::Choice(match options.$part.$field {
-                    $($type::$word => stringify!($word),)*
-                })
-            },
-            set: |options, value| {
-                $(if value == SettingValue::Choice(stringify!($word)) {
-                    options.$part.$field = $type::$word;
-                })*
-            },
-        }
-    };
-}
-
-/// The types of numbers in settings. What is out of range of them is out of range of the setting.
-trait Number {
-    fn number(self) -> u64;
-    fn of(number: u64) -> Self;
-}
-
-impl Number for u32 {
-    fn number(self) -> u64 {
-        self.into()
-    }
-
-    fn of(number: u64) -> Self {
-        Self::try_from(number).unwrap_or(Self::MAX)
-    }
-}
-
-impl Number for usize {
-    fn number(self) -> u64 {
-        u64::try_from(self).unwrap_or(u64::MAX)
-    }
-
-    fn of(number: u64) -> Self {
-        Self::try_from(number).unwrap_or(Self::MAX)
-    }
-}
-
 /// Every setting, in the order in which they are documented. Those of indexes and worlds come with
 /// them.
-pub static SETTINGS: [Setting; 45] = [
+pub static SETTINGS: [Setting; 55] = [
     Setting {
         name: "AutoSaveInterval",
         place: "sessions.autosave_every",
@@ -129,6 +48,31 @@ pub static SETTINGS: [Setting; 45] = [
         accepts: Accepts::Time { min: Duration::from_millis(1), max: Duration::from_hours(1) },
         note: "After which time a failed save is tried again.",
         access: time!(sessions.autosave_retry),
+    },
+    Setting {
+        name: "LeaseMode",
+        place: "sessions.mode",
+        accepts: Accepts::Choice(&["Presence", "Timeout"]),
+        note: "Whether a lease counts as long as its server shows that it lives, or until the record \
+               was not written for `LeaseTimeout`.",
+        access: Access {
+            get: |options| {
+                SettingValue::Choice(match options.sessions.mode {
+                    LeaseMode::Presence => "Presence",
+                    LeaseMode::Timeout(_) => "Timeout",
+                    // No word for it: it is refused.
+                    LeaseMode::Unknown(_) => "Unknown",
+                })
+            },
+            set: |options, value| {
+                if value == SettingValue::Choice("Presence") {
+                    options.sessions.mode = LeaseMode::Presence;
+                } else if value == SettingValue::Choice("Timeout") {
+                    let timeout = options.carried.lease_timeout.unwrap_or(LEASE_TIMEOUT);
+                    options.sessions.mode = LeaseMode::Timeout(timeout);
+                }
+            },
+        },
     },
     Setting {
         name: "LeaseTimeout",
@@ -180,14 +124,6 @@ pub static SETTINGS: [Setting; 45] = [
         accepts: Accepts::Time { min: Duration::ZERO, max: Duration::from_hours(24) },
         note: "After which time without an edit a document lets go of what can be made again.",
         access: time!(sessions.rest_after),
-    },
-    Setting {
-        name: "RetryAttempts",
-        place: "carried.attempts_max",
-        accepts: Accepts::Count { min: 1, max: 100 },
-        note: "Without effect: a store here answers whether it wrote, and unknown outcomes are \
-               settled.",
-        access: count!(Count carried.attempts_max),
     },
     Setting {
         name: "BudgetTimeout",
@@ -268,6 +204,44 @@ pub static SETTINGS: [Setting; 45] = [
         access: choice!(operations.on_unknown, UnknownOperationPolicy { Retry, Cancel, Fail }),
     },
     Setting {
+        name: "OperationRetryInterval",
+        place: "operations.retry_every",
+        accepts: Accepts::Time { min: Duration::from_millis(1), max: Duration::from_hours(24) },
+        note: "After which time an operation whose handler failed is tried again.",
+        access: time!(operations.retry_every),
+    },
+    Setting {
+        name: "OperationPendingLimit",
+        place: "operations.pending_max",
+        accepts: Accepts::Count { min: 1, max: 1_000_000 },
+        note: "Operations of a record that may wait.",
+        access: count!(Count operations.pending_max),
+    },
+    Setting {
+        name: "OperationReceiptAge",
+        place: "operations.receipt_age_max",
+        accepts: Accepts::Time {
+            min: Duration::from_millis(1),
+            max: Duration::from_hours(365 * 24),
+        },
+        note: "How long a receipt or an id is kept at most.",
+        access: time!(operations.receipt_age_max),
+    },
+    Setting {
+        name: "OperationIssueAhead",
+        place: "operations.issued_ahead_max",
+        accepts: Accepts::Time { min: Duration::ZERO, max: Duration::from_hours(24) },
+        note: "How far ahead of the store's time an operation may be issued.",
+        access: time!(operations.issued_ahead_max),
+    },
+    Setting {
+        name: "OperationPollInterval",
+        place: "sessions.operation_poll_every",
+        accepts: Accepts::Time { min: Duration::from_millis(1), max: Duration::from_mins(1) },
+        note: "How often who waits for an operation of another server's record looks.",
+        access: time!(sessions.operation_poll_every),
+    },
+    Setting {
         name: "OperationReceiptLimit",
         place: "operations.receipts_max",
         accepts: Accepts::Count { min: 1, max: 10_000 },
@@ -303,6 +277,20 @@ pub static SETTINGS: [Setting; 45] = [
         access: count!(Bytes operations.payload_size_max),
     },
     Setting {
+        name: "MaxOperationResultBytes",
+        place: "operations.result_size_max",
+        accepts: Accepts::Bytes { min: 0, max: 1_048_576 },
+        note: "Largest answer of a handler that a receipt keeps.",
+        access: count!(Bytes operations.result_size_max),
+    },
+    Setting {
+        name: "MaxLedgerBytes",
+        place: "operations.ledger_size_max",
+        accepts: Accepts::Bytes { min: 1, max: 4_194_304 },
+        note: "Bytes that the receipts of a record may count together.",
+        access: count!(Bytes operations.ledger_size_max),
+    },
+    Setting {
         name: "WriteReceiptLimit",
         place: "carried.write_receipts_max",
         accepts: Accepts::Count { min: 1, max: 1_000 },
@@ -319,10 +307,17 @@ pub static SETTINGS: [Setting; 45] = [
     },
     Setting {
         name: "WarnDataBytes",
-        place: "players.data_size_warn",
+        place: "data_size_warn",
         accepts: Accepts::Bytes { min: 0, max: 16_777_216 },
-        note: "From which stored size on a warning is given.",
-        access: count!(Bytes players.data_size_warn),
+        note: "From which stored size of a session's data on a warning is given.",
+        access: Access {
+            get: |options| SettingValue::Bytes(options.data_size_warn.number()),
+            set: |options, value| {
+                if let SettingValue::Bytes(size) = value {
+                    options.data_size_warn = Number::of(size);
+                }
+            },
+        },
     },
     Setting {
         name: "StrictData",
@@ -373,6 +368,34 @@ pub static SETTINGS: [Setting; 45] = [
         accepts: Accepts::Flag,
         note: "Without effect: servers ask each other through the store.",
         access: flag!(carried.messaging),
+    },
+    Setting {
+        name: "RetryAttempts",
+        place: "players.load_attempts_max",
+        accepts: Accepts::Count { min: 1, max: 100 },
+        note: "How often the record of a player is tried to be opened before its load has failed.",
+        access: count!(Count players.load_attempts_max),
+    },
+    Setting {
+        name: "LoadRetryDelay",
+        place: "players.load_retry_delay",
+        accepts: Accepts::Time { min: Duration::from_millis(1), max: Duration::from_hours(1) },
+        note: "The pause after the first failed try, doubled after each other one up to eight times.",
+        access: time!(players.load_retry_delay),
+    },
+    Setting {
+        name: "PlayerKeyPrefix",
+        place: "players.key_prefix",
+        accepts: Accepts::Text { max: 128 },
+        note: "What stands before the id in the key of a player's record.",
+        access: Access {
+            get: |options| SettingValue::Text(options.players.key_prefix.as_str().into()),
+            set: |options, value| {
+                if let SettingValue::Text(text) = value {
+                    options.players.key_prefix = text.as_ref().into();
+                }
+            },
+        },
     },
     Setting {
         name: "OnLoadFailure",

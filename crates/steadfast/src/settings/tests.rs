@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use steadfast_core::operation::OperationSettings;
 use steadfast_core::session::SessionSettings;
 
 use super::*;
@@ -61,7 +62,23 @@ fn the_defaults_are_those_of_the_documents() {
     let documented = DOCUMENTED.map(|(name, _)| name);
     let own: Vec<_> =
         SETTINGS.iter().map(Setting::name).filter(|name| !documented.contains(name)).collect();
-    assert_eq!(own, ["AutoSavesInFlight", "SuspendPolicy", "CheckpointTimeout", "RestAfter"]);
+    let expected = [
+        "AutoSavesInFlight",
+        "LeaseMode",
+        "SuspendPolicy",
+        "CheckpointTimeout",
+        "RestAfter",
+        "OperationRetryInterval",
+        "OperationPendingLimit",
+        "OperationReceiptAge",
+        "OperationIssueAhead",
+        "OperationPollInterval",
+        "MaxOperationResultBytes",
+        "MaxLedgerBytes",
+        "LoadRetryDelay",
+        "PlayerKeyPrefix",
+    ];
+    assert_eq!(own, expected);
     assert_eq!(Options::default().check(), Ok(()));
 }
 
@@ -104,6 +121,10 @@ fn edges(accepts: Accepts) -> (Vec<SettingValue>, Vec<SettingValue>) {
         Accepts::Choice(words) => {
             (words.iter().map(|word| SettingValue::Choice(word)).collect(), vec![])
         }
+        Accepts::Text { max } => {
+            let text = |size| SettingValue::Text("t".repeat(size).into());
+            ([0, max].map(text).into(), vec![text(max + 1)])
+        }
     }
 }
 
@@ -114,7 +135,7 @@ fn every_setting_takes_its_edges_and_nothing_beyond() {
         assert!(taken.len() >= 2, "{}", setting.name());
         for value in taken {
             let mut options = Options::default();
-            setting.put(&mut options, value);
+            setting.put(&mut options, value.clone());
             assert_eq!(setting.get(&options), value, "{}", setting.name());
             assert_eq!(setting.problem(&options), None, "{}", setting.name());
             for other in SETTINGS.iter().filter(|other| other.name() != setting.name()) {
@@ -147,6 +168,9 @@ fn what_somebody_wrote_is_read_by_the_kind_of_the_setting() {
     assert_eq!(options.documents.size_max, 1_048_576);
     assert!(options.carried.strict_data);
     assert_eq!(options.players.on_load_failure, OnLoadFailure::PlayUnsaved);
+    options.set("RetryAttempts", 3).unwrap();
+    options.set("PlayerKeyPrefix", "u_").unwrap();
+    assert_eq!((options.players.load_attempts_max, &*options.players.key_prefix), (3, "u_"));
     options.set("OperationTTL", 0).unwrap();
     assert_eq!(options.operations.time_to_live, None);
 }
@@ -174,8 +198,55 @@ fn what_a_setting_does_not_take_changes_nothing() {
     let bytes = "`MaxDataBytes` must be a whole number of bytes, or text such as `64KiB`";
     check_refused("MaxDataBytes", "64KB", bytes);
     check_refused("StrictData", 1, "`StrictData` must be `true` or `false`");
+    check_refused("PlayerKeyPrefix", 7, "`PlayerKeyPrefix` must be text");
     let policies = "`UnknownOperationPolicy` must be `Retry` or `Cancel` or `Fail`";
     check_refused("UnknownOperationPolicy", "retry", policies);
+}
+
+#[test]
+fn every_setting_of_operations_players_and_sessions_has_a_name() {
+    // Named one by one, so that none can be forgotten.
+    let OperationSettings {
+        process_max: _,
+        attempts_max: _,
+        time_to_live: _,
+        retry_every: _,
+        on_unknown: _,
+        receipts_max: _,
+        kept_max: _,
+        receipt_age_max: _,
+        dead_letters_max: _,
+        dead_letter_payload_max: _,
+        payload_size_max: _,
+        result_size_max: _,
+        ledger_size_max: _,
+        pending_max: _,
+        issued_ahead_max: _,
+    } = OperationSettings::default();
+    let count = |part: &str| SETTINGS.iter().filter(|it| it.place().starts_with(part)).count();
+    assert_eq!((count("operations."), count("players.")), (15, 5));
+    // All but the time of a lease, which has a place of its own.
+    assert_eq!(count("sessions."), 18);
+}
+
+#[test]
+fn the_mode_of_leases_is_reached_by_name_in_either_order() {
+    for names in [["LeaseMode", "LeaseTimeout"], ["LeaseTimeout", "LeaseMode"]] {
+        let mut options = Options::default();
+        for name in names {
+            options.set(name, if name == "LeaseMode" { "Timeout" } else { "200s" }).unwrap();
+        }
+        assert_eq!(options.sessions.mode, LeaseMode::Timeout(Duration::from_secs(200)));
+        assert_eq!(options.check(), Ok(()));
+        options.set("LeaseMode", "Presence").unwrap();
+        assert_eq!(options.sessions.mode, LeaseMode::Presence);
+    }
+    let mut options = Options::default();
+    options.set("LeaseMode", "Timeout").unwrap();
+    assert_eq!(options.sessions.mode, LeaseMode::Timeout(LEASE_TIMEOUT));
+    options.sessions.mode = LeaseMode::Unknown(9);
+    let problem = "`LeaseMode` is Unknown, it must be `Presence` or `Timeout`";
+    assert!(options.check().unwrap_err().problems.contains(&problem.to_owned()));
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What a setting holds, what it takes, and how that is written.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a setting holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingValue {
     /// A time.
     Time(Duration),
@@ -16,6 +17,8 @@ pub enum SettingValue {
     Flag(bool),
     /// One of a few words.
     Choice(&'static str),
+    /// Any text.
+    Text(Arc<str>),
 }
 
 impl fmt::Display for SettingValue {
@@ -29,6 +32,7 @@ impl fmt::Display for SettingValue {
             Self::Count(number) | Self::Bytes(number) => write!(f, "{number}"),
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Choice(choice) => f.write_str(choice),
+            Self::Text(text) => f.write_str(text),
         }
     }
 }
@@ -61,6 +65,11 @@ pub enum Accepts {
     Flag,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Text.
+    Text {
+        /// The longest, in bytes.
+        max: usize,
+    },
 }
 
 /// What somebody wrote for a setting.
@@ -123,33 +132,37 @@ impl Accepts {
             (Self::Choice(words), SettingInput::Text(text)) => {
                 words.iter().find(|word| **word == text).map(|word| SettingValue::Choice(word))
             }
+            (Self::Text { .. }, SettingInput::Text(text)) => Some(SettingValue::Text(text.into())),
             (
                 Self::Time { .. }
                 | Self::Count { .. }
                 | Self::Bytes { .. }
                 | Self::Flag
-                | Self::Choice(_),
+                | Self::Choice(_)
+                | Self::Text { .. },
                 _,
             ) => None,
         }
     }
 
     /// Whether a value is in range.
-    pub(super) fn holds(self, value: SettingValue) -> bool {
+    pub(super) fn holds(self, value: &SettingValue) -> bool {
         match (self, value) {
-            (Self::Time { min, max }, SettingValue::Time(time)) => (min..=max).contains(&time),
+            (Self::Time { min, max }, SettingValue::Time(time)) => (min..=max).contains(time),
             (Self::Count { min, max }, SettingValue::Count(number))
             | (Self::Bytes { min, max }, SettingValue::Bytes(number)) => {
-                (min..=max).contains(&number)
+                (min..=max).contains(number)
             }
             (Self::Flag, SettingValue::Flag(_)) => true,
-            (Self::Choice(words), SettingValue::Choice(word)) => words.contains(&word),
+            (Self::Choice(words), SettingValue::Choice(word)) => words.contains(word),
+            (Self::Text { max }, SettingValue::Text(text)) => text.len() <= max,
             (
                 Self::Time { .. }
                 | Self::Count { .. }
                 | Self::Bytes { .. }
                 | Self::Flag
-                | Self::Choice(_),
+                | Self::Choice(_)
+                | Self::Text { .. },
                 _,
             ) => false,
         }
@@ -169,6 +182,7 @@ impl fmt::Display for Accepts {
                 let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
                 f.write_str(&words.join(" or "))
             }
+            Self::Text { max } => write!(f, "text of at most {max} bytes"),
         }
     }
 }

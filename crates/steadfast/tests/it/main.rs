@@ -4,6 +4,7 @@
 #![expect(clippy::unit_arg, reason = "an edit of a session is one assignment")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod codes;
 mod operator;
 mod players;
 mod sessions;

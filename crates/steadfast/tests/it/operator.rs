@@ -6,5 +6,5 @@ mod edits;
 mod logs;
 mod looks;
 mod repairs;
-mod restores;
-mod support;
+pub(crate) mod restores;
+pub(crate) mod support;

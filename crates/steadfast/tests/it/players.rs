@@ -42,7 +42,7 @@ impl Game {
 
     pub(crate) fn with(world: &World, db: Steadfast, settings: PlayerSettings) -> Self {
         let store = world.run(&[&db], db.store("PlayerData")).unwrap();
-        let players = Players::over(store, settings).unwrap();
+        let players = Players::over_with(store, settings).unwrap();
         Self { db, players }
     }
 

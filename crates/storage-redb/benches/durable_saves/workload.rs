@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use steadfast_core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody};
+use steadfast_core::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody, Usage};
 use steadfast_core::row::{Birth, EntryBody, OrderedBody, RowBody};
 use steadfast_core::{
     Batch, Condition, Content, EntryId, EntryKey, JsonText, Metadata, Outcome, Revision, Rng,
@@ -245,7 +245,8 @@ fn save(id: &EntryId, current: Revision, value: JsonText, kind: SaveKind) -> Bat
     let user_ids = vec![UserId::Number(1)];
     let content = Arc::new(Content { value, user_ids, metadata: Metadata::empty() });
     let revision = next(current);
-    let body = EntryBody { birth: Birth::ThisWrite, content: Some(content), pinned: false };
+    let body =
+        EntryBody { birth: Birth::ThisWrite, content: Some(content), pinned: false, schema: None };
     let mut batch = Batch::default();
     if current.counter > 0 {
         batch.conditions.push((RowKey::Entry(id.clone()), Condition::At(current)));
@@ -286,6 +287,7 @@ fn record(save_seq: u64) -> RecordBody {
         fence: Fence { counter: 1, session },
         save_seq,
         write_id: WriteId(u128::from(save_seq)),
+        usage: Usage::default(),
     }
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use steadfast_core::operation::{
     DeadLetterBody, Death, HeadBody, LedgerBody, LedgerKey, LedgerWrite, OperationSettings,
-    OperationStatus, PayloadHash, QueueBody, QueueOperation, ReceiptBody, ReceiptState, Receipted,
-    Settlement, Tier,
+    OperationStatus, PayloadHash, PendingOperation, QueueBody, QueueOperation, ReceiptBody,
+    ReceiptState, Receipted, Settlement, Tier,
 };
 use steadfast_core::platform::Settings;
 use steadfast_core::record::{
     Data, Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBase, RecordBody, RecordCommand,
-    RecordReply, RecordWrite, With,
+    RecordReply, RecordWrite, Usage, With,
 };
 use steadfast_core::row::Birth;
 use steadfast_core::{
@@ -68,7 +68,8 @@ impl World {
         let lease = Lease { server: ServerId(1), session, mode: LeaseMode::Presence, since };
         let (lease, write_id) = (Some(lease), WriteId(0));
         let (format, schema, save_seq) = (RECORD_FORMAT, 1, seq);
-        let body = RecordBody { format, schema, lease, fence, save_seq, write_id };
+        let usage = Usage::default();
+        let body = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
         // Numbers go on where an earlier opening ended: each is used once.
         let (settings, rng, number) = (Arc::default(), Rng::seeded(seq), seq * 1_000);
         let mut world = Self { backend, records, entry, body, base, settings, rng, number };
@@ -108,7 +109,7 @@ impl World {
             id: OperationId::trusted(format!("new--{number:015}")),
             kind: kind(),
             payload: Some(JsonText::trusted("{\"item\":4711,\"count\":2}")),
-            issued_at: None,
+            issued_at: self.records.facts().now,
             schema: 1,
             is_permanent: false,
             replaces: None,
@@ -121,25 +122,28 @@ impl World {
         assert!(is_queued, "{reply:?}");
     }
 
-    /// Saves another profile, and settles the operation that waits.
-    pub(crate) fn settle(&mut self) {
-        let (entry, after, limit) = (self.entry.clone(), None, 1);
+    /// Saves another profile, and settles as many of the operations that wait.
+    pub(crate) fn settle(&mut self, limit: usize) {
+        let (entry, after) = (self.entry.clone(), None);
         let read = RecordCommand::ReadInbox { entry, after, limit };
         let RecordReply::Inbox(page) = ask(&self.records, read) else { panic!("not read") };
-        let waiting = page.operations.first().expect("an operation waits");
-        let settlement = Settlement {
-            seq: waiting.seq,
-            body: Arc::clone(&waiting.body),
-            status: OperationStatus::Applied,
-            result: Some(result()),
-            error: None,
-            tries: 0,
-            death: None,
-            is_permanent: false,
+        assert!(!page.operations.is_empty(), "operations wait");
+        let applied = |waiting: &PendingOperation| {
+            Arc::new(Settlement {
+                seq: waiting.seq,
+                body: Arc::clone(&waiting.body),
+                status: OperationStatus::Applied,
+                result: Some(result()),
+                error: None,
+                tries: 0,
+                death: None,
+                is_permanent: false,
+            })
         };
+        let settled = page.operations.iter().map(applied).collect();
         let settings = Arc::clone(&self.settings);
-        let settled = vec![Arc::new(settlement)];
-        let ledger = LedgerWrite { settled, tried: vec![], undo_after: None, settings };
+        let ledger =
+            LedgerWrite { settled, tried: vec![], undo_after: None, rebuild: false, settings };
         self.write(Some(Box::new(ledger)));
     }
 
@@ -148,17 +152,10 @@ impl World {
         let write_id = WriteId(u128::from(self.next_number()));
         let save_seq = self.body.save_seq + 1;
         let body = RecordBody { write_id, save_seq, ..self.body.clone() };
-        let write = RecordWrite {
-            entry: self.entry.clone(),
-            base: self.base,
-            write_id,
-            body: body.clone(),
-            data: Data::Put { content: self.profile(), pinned: false },
-            end: None,
-            revoked: None,
-            ledger,
-            inbox_max: None,
-        };
+        let (entry, data) =
+            (self.entry.clone(), Data::Put { content: self.profile(), pinned: false });
+        let write =
+            RecordWrite { ledger, ..RecordWrite::new(entry, self.base, body.clone(), data) };
         let reply = ask(&self.records, RecordCommand::Write(Box::new(write)));
         let RecordReply::Written(Outcome::Committed(written)) = reply else {
             panic!("not saved: {reply:?}")
@@ -243,7 +240,7 @@ fn receipt(n: u32, issued_at: Timestamp, is_kept: bool) -> ReceiptBody {
     let state = if is_kept {
         ReceiptState::Kept { status, settled, entry_counter }
     } else {
-        let (error, tries) = (None, 0);
+        let (error, tries, death) = (None, 0, None);
         ReceiptState::Full(Receipted {
             kind: kind(),
             status,
@@ -252,6 +249,7 @@ fn receipt(n: u32, issued_at: Timestamp, is_kept: bool) -> ReceiptBody {
             result,
             error,
             tries,
+            death,
         })
     };
     let hash = PayloadHash(u128::from(n) << 64 | 7);

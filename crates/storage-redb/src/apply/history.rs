@@ -38,7 +38,8 @@ impl Apply<'_, '_> {
         stamp: Timestamp,
     ) -> Result<(), EngineError> {
         let revision = Revision { counter, tag: 0 };
-        let lost = NewState { revision, birth: Birth::ThisWrite, pinned: false, content: None };
+        let (birth, pinned, schema, content) = (Birth::ThisWrite, false, None, None);
+        let lost = NewState { revision, birth, pinned, schema, content };
         self.put_revision(entry_key, counter, &lost, stamp)?;
         // No bytes are no record: it is damaged for every reader, and so is what lies behind it.
         self.tables.insert(Family::Revisions, &revision_key(entry_key, counter), &[])

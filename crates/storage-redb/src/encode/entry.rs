@@ -1,7 +1,7 @@
 //! The record of an entry's current state.
 //!
 //! ```text
-//! format, kind u8, [newest revision u64], revision, stamp, birth, place
+//! format, kind u8, [newest revision u64], revision, stamp, birth, [schema u32], place
 //! place: nothing in a tombstone | content | seq u64, size u32, chunk count u16, [value size u32]
 //! ```
 //!
@@ -43,6 +43,8 @@ pub(crate) struct State<'a> {
     pub(crate) birth: Timestamp,
     /// Whether it, and the one before it, are never thinned.
     pub(crate) pinned: bool,
+    /// The schema of its data, if the write said one.
+    pub(crate) schema: Option<u32>,
     /// Bytes of the value's text, if the content is not in the record and the record says it.
     pub(crate) value_size: Option<usize>,
     pub(crate) place: Place<'a>,
@@ -76,7 +78,7 @@ const HAS_ENTRY: u8 = 0b1000;
 const IS_SHARED: u8 = 0b1_0000;
 const IS_PINNED: u8 = 0b10_0000;
 const HAS_VALUE_SIZE: u8 = 0b100_0000;
-const ALL_FLAGS: u8 = PLACE_MASK | HAS_NEXT | HAS_ENTRY | IS_SHARED | IS_PINNED | HAS_VALUE_SIZE;
+const HAS_SCHEMA: u8 = 0b1000_0000;
 
 /// Writes the fields that entry and revision records have in common.
 pub(super) fn write_state(
@@ -89,7 +91,7 @@ pub(super) fn write_state(
         Some((State { place: Place::Inline(content), .. }, _)) => content.len(),
         _ => 18,
     };
-    let mut record = Writer::record(1 + 8 + 32 + inline_size);
+    let mut record = Writer::record(1 + 8 + 36 + inline_size);
     let kind = state.map_or(PLACE_NONE, |(state, shared)| {
         let place = match (state.place, state.value_size) {
             (Place::Tombstone, _) => PLACE_NONE,
@@ -98,7 +100,8 @@ pub(super) fn write_state(
             (Place::Stored(_), Some(_)) => PLACE_STORED | HAS_VALUE_SIZE,
         };
         let pinned = if state.pinned { IS_PINNED } else { 0 };
-        place | pinned | HAS_ENTRY | if shared { IS_SHARED } else { 0 }
+        let schema = if state.schema.is_some() { HAS_SCHEMA } else { 0 };
+        place | pinned | schema | HAS_ENTRY | if shared { IS_SHARED } else { 0 }
     });
     record.u8(kind | if next.is_some() { HAS_NEXT } else { 0 });
     if let Some(next) = next {
@@ -109,6 +112,9 @@ pub(super) fn write_state(
         record.u64(state.revision.tag);
         record.i64(state.stamped_at.ticks());
         record.i64(state.birth.ticks());
+        if let Some(schema) = state.schema {
+            record.u32(schema);
+        }
         match state.place {
             Place::Tombstone => {}
             Place::Inline(content) => record.raw(content),
@@ -136,9 +142,6 @@ pub(super) fn read_state<'a>(
 ) -> Result<Fields<'a>, Damage> {
     let mut reader = unseal(family, key, record)?;
     let kind = reader.u8()?;
-    if kind & !ALL_FLAGS != 0 {
-        return Err(Damage::Malformed("kind"));
-    }
     let next = if kind & HAS_NEXT != 0 { Some(reader.u64()?) } else { None };
     if kind & HAS_ENTRY == 0 {
         reader.end()?;
@@ -147,11 +150,12 @@ pub(super) fn read_state<'a>(
     let revision = Revision { counter: reader.u64()?, tag: reader.u64()? };
     let stamped_at = Timestamp::from_ticks(reader.i64()?);
     let birth = Timestamp::from_ticks(reader.i64()?);
+    let schema = if kind & HAS_SCHEMA != 0 { Some(reader.u32()?) } else { None };
     let place = read_place(kind & PLACE_MASK, &mut reader)?;
     let value_size = if kind & HAS_VALUE_SIZE != 0 { Some(reader.size()?) } else { None };
     reader.end()?;
     let pinned = kind & IS_PINNED != 0;
-    let state = State { revision, stamped_at, birth, pinned, value_size, place };
+    let state = State { revision, stamped_at, birth, pinned, schema, value_size, place };
     Ok((next, Some((state, kind & IS_SHARED != 0))))
 }
 
@@ -201,8 +205,9 @@ pub(super) mod tests {
             }),
         ];
         let value_size = proptest::option::of(any::<u32>());
-        let fields = (any::<(u64, u64, i64, i64)>(), any::<bool>(), value_size, place);
-        fields.prop_map(|((counter, tag, stamp, birth), pinned, value_size, place)| {
+        let schema = proptest::option::of(any::<u32>());
+        let fields = (any::<(u64, u64, i64, i64)>(), any::<bool>(), schema, value_size, place);
+        fields.prop_map(|((counter, tag, stamp, birth), pinned, schema, value_size, place)| {
             // Records written before the size was kept have a place without one.
             let is_stored = matches!(place, Place::Stored(_));
             let value_size = value_size.filter(|_| is_stored);
@@ -211,6 +216,7 @@ pub(super) mod tests {
                 stamped_at: Timestamp::from_ticks(stamp),
                 birth: Timestamp::from_ticks(birth),
                 pinned,
+                schema,
                 value_size: value_size.map(|size| usize::try_from(size).unwrap()),
                 place,
             }

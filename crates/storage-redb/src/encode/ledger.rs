@@ -10,6 +10,7 @@
 //!   0 waiting  seq u64, tries u32, 0 | 1 error, 0 | 1 tried i64
 //!   1 full     kind, status u8, settled, counter u64, 0 | 1 result, 0 | 1 error, tries u32
 //!   2 kept     status u8, settled, counter u64
+//!   3 died     as full, then death u8
 //! place        nothing
 //! dead letter  kind, 0 | 1 payload, payload size u64, schema u32, is permanent u8, issued i64,
 //!              died, death u8, error, tries u32, 0 | 1 requeued as
@@ -40,6 +41,7 @@ const VERDICT_FAIL: u8 = 2;
 const STATE_PENDING: u8 = 0;
 const STATE_FULL: u8 = 1;
 const STATE_KEPT: u8 = 2;
+const STATE_DIED: u8 = 3;
 
 /// The body of a row.
 pub(super) fn encode(body: &LedgerBody) -> Vec<u8> {
@@ -165,7 +167,7 @@ fn write_receipt(bytes: &mut Writer, body: &ReceiptBody) {
             write_time(bytes, tries.last_at);
         }
         ReceiptState::Full(receipted) => {
-            bytes.u8(STATE_FULL);
+            bytes.u8(if receipted.death.is_some() { STATE_DIED } else { STATE_FULL });
             write_text(bytes, receipted.kind.as_str());
             bytes.u8(status_byte(receipted.status));
             write_birth(bytes, receipted.settled);
@@ -173,6 +175,9 @@ fn write_receipt(bytes: &mut Writer, body: &ReceiptBody) {
             write_optional_json(bytes, receipted.result.as_ref());
             write_optional(bytes, receipted.error.as_deref());
             bytes.u32(receipted.tries);
+            if let Some(death) = receipted.death {
+                bytes.u8(death_byte(death));
+            }
         }
         ReceiptState::Kept { status, settled, entry_counter } => {
             bytes.u8(STATE_KEPT);
@@ -197,7 +202,7 @@ fn read_receipt(reader: &mut Reader<'_>, stamped_at: Timestamp) -> Result<Receip
                     last_at: read_time(reader)?,
                 },
             },
-            STATE_FULL => ReceiptState::Full(Receipted {
+            state @ (STATE_FULL | STATE_DIED) => ReceiptState::Full(Receipted {
                 kind: OperationKind::trusted(reader.text("kind")?),
                 status: read_status(reader)?,
                 settled: read_birth(reader, stamped_at)?,
@@ -205,6 +210,7 @@ fn read_receipt(reader: &mut Reader<'_>, stamped_at: Timestamp) -> Result<Receip
                 result: read_optional_json(reader)?,
                 error: read_optional(reader, "error")?.map(Arc::from),
                 tries: reader.u32()?,
+                death: if state == STATE_DIED { Some(read_death(reader)?) } else { None },
             }),
             STATE_KEPT => ReceiptState::Kept {
                 status: read_status(reader)?,

@@ -1,7 +1,8 @@
 //! The bodies of records and of the ends of their grants.
 //!
 //! ```text
-//! rec   format u16; of format 1: schema u32, fence, save_seq u64, write id u128, 0 | 1 lease
+//! rec   format u16; of format 1: schema u32, fence, save_seq u64, write id u128, usage, 0 | 1 lease
+//!       usage: 0 | 1 last login i64, play time u64 in nanoseconds
 //!       lease: server u128, session u128, 0 | 1 since i64, mode u8, [seconds u64, nanoseconds u32]
 //! end   count u32, of each: fence, save_seq u64, write id u128, how u8       oldest first
 //!
@@ -14,7 +15,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast_core::record::{End, Fence, How, Lease, LeaseMode, RECORD_FORMAT, RecordBody};
+use steadfast_core::record::{End, Fence, How, Lease, LeaseMode, RECORD_FORMAT, RecordBody, Usage};
 use steadfast_core::row::Birth;
 use steadfast_core::{ServerId, SessionId, Timestamp, WriteId};
 
@@ -39,6 +40,7 @@ pub(super) fn encode(body: &RecordBody) -> Vec<u8> {
     write_fence(&mut bytes, body.fence);
     bytes.u64(body.save_seq);
     bytes.u128(body.write_id.0);
+    write_usage(&mut bytes, body.usage);
     bytes.u8(u8::from(body.lease.is_some()));
     if let Some(lease) = body.lease {
         bytes.u128(lease.server.0);
@@ -64,14 +66,31 @@ pub(super) fn decode(body: &[u8], stamped_at: Timestamp) -> Result<RecordBody, D
     if format != RECORD_FORMAT {
         let fence = Fence { counter: 0, session: SessionId(0) };
         let (schema, lease, save_seq, write_id) = (0, None, 0, WriteId(0));
-        return Ok(RecordBody { format, schema, lease, fence, save_seq, write_id });
+        let usage = Usage::default();
+        return Ok(RecordBody { format, schema, lease, fence, save_seq, write_id, usage });
     }
     let (schema, fence) = (reader.u32()?, read_fence(&mut reader)?);
     let (save_seq, write_id) = (reader.u64()?, WriteId(reader.u128()?));
+    let usage = read_usage(&mut reader)?;
     let lease =
         if reader.flag("lease")? { Some(read_lease(&mut reader, stamped_at)?) } else { None };
     reader.end()?;
-    Ok(RecordBody { format, schema, lease, fence, save_seq, write_id })
+    Ok(RecordBody { format, schema, lease, fence, save_seq, write_id, usage })
+}
+
+fn write_usage(bytes: &mut Writer, usage: Usage) {
+    bytes.u8(u8::from(usage.last_login.is_some()));
+    if let Some(time) = usage.last_login {
+        bytes.i64(time.ticks());
+    }
+    // They last for 584 years.
+    bytes.u64(u64::try_from(usage.play_time.as_nanos()).unwrap_or(u64::MAX));
+}
+
+fn read_usage(reader: &mut Reader<'_>) -> Result<Usage, Damage> {
+    let is_known = reader.flag("last login")?;
+    let last_login = if is_known { Some(Timestamp::from_ticks(reader.i64()?)) } else { None };
+    Ok(Usage { last_login, play_time: Duration::from_nanos(reader.u64()?) })
 }
 
 fn read_lease(reader: &mut Reader<'_>, stamped_at: Timestamp) -> Result<Lease, Damage> {
@@ -169,7 +188,8 @@ mod tests {
     fn body(lease: Option<Lease>) -> RecordBody {
         let (format, schema, fence) = (RECORD_FORMAT, 3, FENCE);
         let (save_seq, write_id) = (u64::MAX, WriteId(1 << 100));
-        RecordBody { format, schema, lease, fence, save_seq, write_id }
+        let usage = Usage { last_login: Some(STAMP), play_time: Duration::from_nanos(u64::MAX) };
+        RecordBody { format, schema, lease, fence, save_seq, write_id, usage }
     }
 
     fn lease(mode: LeaseMode) -> Lease {
@@ -187,11 +207,13 @@ mod tests {
             LeaseMode::Unknown(255),
         ];
         let leases = modes.map(|mode| Some(lease(mode)));
-        for lease in leases.into_iter().chain([None]) {
-            let bytes = encode(&body(lease));
-            assert_eq!(decode(&bytes, STAMP), Ok(body(lease)));
+        let records = leases.into_iter().chain([None]).map(body);
+        let unused = RecordBody { usage: Usage::default(), ..body(None) };
+        for record in records.chain([unused]) {
+            let bytes = encode(&record);
+            assert_eq!(decode(&bytes, STAMP), Ok(record.clone()));
             for size in 0..bytes.len() {
-                assert!(decode(&bytes[..size], STAMP).is_err(), "{lease:?}, {size} bytes");
+                assert!(decode(&bytes[..size], STAMP).is_err(), "{record:?}, {size} bytes");
             }
         }
         let mut longer = encode(&body(None));
@@ -220,6 +242,13 @@ mod tests {
         bytes.extend_from_slice(b"what it means");
         let read = decode(&bytes, STAMP).unwrap();
         assert_eq!(read.lease, Some(lease(LeaseMode::Unknown(9))));
+    }
+
+    #[test]
+    fn a_play_time_beyond_all_years_is_the_longest_one() {
+        let usage = Usage { last_login: None, play_time: Duration::MAX };
+        let read = decode(&encode(&RecordBody { usage, ..body(None) }), STAMP).unwrap();
+        assert_eq!(read.usage.play_time, Duration::from_nanos(u64::MAX));
     }
 
     #[test]

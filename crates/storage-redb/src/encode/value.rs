@@ -117,6 +117,7 @@ mod tests {
             stamped_at: Timestamp::from_ticks(11),
             birth: Timestamp::from_ticks(5),
             pinned: false,
+            schema: None,
             value_size: None,
             place: Place::Stored(pointer),
         }

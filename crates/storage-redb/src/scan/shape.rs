@@ -80,6 +80,7 @@ impl Shape for Heads {
             created_at: state.birth,
             is_tombstone,
             pinned: state.pinned,
+            schema: state.schema,
             value_size,
         }))
     }

@@ -64,7 +64,7 @@ fn moved_by_a_save(dir: &Path) -> BTreeMap<String, usize> {
     let before = records(dir);
     // It takes the record, which is a save of its own and counts too.
     let mut world = open(dir);
-    world.settle();
+    world.settle(1);
     world.close();
     moved(&before, &records(dir))
 }

@@ -10,7 +10,7 @@ use redb::StorageBackend;
 use steadfast_core::platform::History;
 use steadfast_core::record::{
     ENDS_MAX, End, Fence, How, Lease, LeaseMode, MailBody, MailKind, PresenceBody, PresenceState,
-    RECORD_FORMAT, RecordBody,
+    RECORD_FORMAT, RecordBody, Usage,
 };
 use steadfast_core::row::{
     Birth, EntryBody, OrderedBody, Reviewed, RowBody, Span, StoreBody, UniverseBody,
@@ -20,6 +20,7 @@ use steadfast_core::{
     Metadata, OpeningId, Order, Outcome, Revision, Rng, Row, RowKey, RowRange, Scope, ServerId,
     SessionId, StoreId, StoreName, Timestamp, UniverseId, UserId, UtcHour, Write, WriteId,
 };
+use steadfast_storage::conformance::backend::settled_row;
 use steadfast_storage::{Backend, ReadResult, Rows, ScanReply, wait};
 use steadfast_storage_redb::Options;
 
@@ -61,7 +62,8 @@ pub(crate) fn content(value: String) -> Arc<Content> {
 }
 
 pub(crate) fn put_entry(id: &EntryId, revision: Revision, content: Option<Arc<Content>>) -> Write {
-    let body = RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content, pinned: false });
+    let body =
+        RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content, pinned: false, schema: None });
     Write::Put { key: RowKey::Entry(id.clone()), revision, body }
 }
 
@@ -70,7 +72,12 @@ pub(crate) fn put_revision(
     revision: Revision,
     content: Option<Arc<Content>>,
 ) -> Write {
-    let body = RowBody::Revision(EntryBody { birth: Birth::ThisWrite, content, pinned: false });
+    let body = RowBody::Revision(EntryBody {
+        birth: Birth::ThisWrite,
+        content,
+        pinned: false,
+        schema: None,
+    });
     Write::Put { key: RowKey::Revision(id.clone(), revision.counter), revision, body }
 }
 
@@ -147,8 +154,8 @@ impl Model {
             match write {
                 Write::Put { key, revision, body } => {
                     let (key, revision) = (key.clone(), *revision);
-                    let body = with_birth(body.clone(), stamped_at);
-                    self.rows.insert(key.clone(), Row { key, revision, stamped_at, body });
+                    let row = Row { key: key.clone(), revision, stamped_at, body: body.clone() };
+                    self.rows.insert(key, settled_row(row));
                 }
                 Write::Delete { key } => {
                     self.rows.remove(key);
@@ -168,33 +175,6 @@ pub(crate) fn key_of(found: &Found) -> RowKey {
         Found::Row(row) => row.key.clone(),
         Found::Corrupt(key) => key.clone(),
         Found::Absent => panic!("no scan answers an absence"),
-    }
-}
-
-fn with_birth(body: RowBody, stamped_at: Timestamp) -> RowBody {
-    let at = |birth: Birth| Birth::At(birth.time(stamped_at));
-    match body {
-        RowBody::Store(body) => {
-            let deleted = body.deleted.map(at);
-            RowBody::Store(StoreBody { birth: at(body.birth), deleted, ..body })
-        }
-        RowBody::Entry(body) => RowBody::Entry(EntryBody { birth: at(body.birth), ..body }),
-        RowBody::Revision(body) => RowBody::Revision(EntryBody { birth: at(body.birth), ..body }),
-        RowBody::ApiKey(mut key) => {
-            key.birth = at(key.birth);
-            RowBody::ApiKey(key)
-        }
-        RowBody::Record(mut body) => {
-            body.lease = body.lease.map(|lease| Lease { since: at(lease.since), ..lease });
-            RowBody::Record(body)
-        }
-        body @ (RowBody::Universe(_)
-        | RowBody::Ordered(_)
-        | RowBody::Review
-        | RowBody::Ends(_)
-        | RowBody::Presence(_)
-        | RowBody::Mail(_)) => body,
-        RowBody::Ledger(body) => RowBody::Ledger(ledger::with_birth(body, at)),
     }
 }
 
@@ -243,6 +223,7 @@ pub(crate) fn record_body(n: u64) -> RecordBody {
         fence: Fence { counter: n, session },
         save_seq: n,
         write_id: WriteId(u128::from(n)),
+        usage: Usage { last_login: None, play_time: Duration::from_nanos(n) },
     }
 }
 
@@ -314,9 +295,10 @@ fn random_change(rng: &mut Rng, model: &Model, batch: &mut Batch) {
 
 fn pinned(write: Write) -> Write {
     let Write::Put { key, revision, body } = write else { return write };
+    let schema = Some(u32::MAX);
     let body = match body {
-        RowBody::Entry(body) => RowBody::Entry(EntryBody { pinned: true, ..body }),
-        RowBody::Revision(body) => RowBody::Revision(EntryBody { pinned: true, ..body }),
+        RowBody::Entry(body) => RowBody::Entry(EntryBody { pinned: true, schema, ..body }),
+        RowBody::Revision(body) => RowBody::Revision(EntryBody { pinned: true, schema, ..body }),
         body @ (RowBody::Store(_)
         | RowBody::ApiKey(_)
         | RowBody::Universe(_)

@@ -34,6 +34,7 @@ pub use ledger::{
     a_large_payload_comes_back_byte_for_byte, a_run_of_operations_starts_behind_any_name,
     an_id_is_queued_once, operations_are_listed_for_their_record_only,
 };
+pub use model::settled_row;
 pub use records::{
     a_grant_leaves_the_entry_as_it_is, a_record_is_written_only_at_its_revision,
     ends_come_back_in_their_order, mail_is_listed_for_its_server_only,

@@ -96,7 +96,12 @@ pub(super) fn state_rows(
     revision: Revision,
     content: Option<&Arc<Content>>,
 ) -> [Write; 2] {
-    let body = EntryBody { birth: Birth::ThisWrite, content: content.cloned(), pinned: false };
+    let body = EntryBody {
+        birth: Birth::ThisWrite,
+        content: content.cloned(),
+        pinned: false,
+        schema: None,
+    };
     let key = RowKey::Entry(entry.clone());
     let history = RowKey::Revision(entry.clone(), revision.counter);
     [

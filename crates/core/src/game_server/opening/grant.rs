@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::planted::{Flaw, Flaws};
 use crate::record::{
     Data, End, Fence, How, Lease, RECORD_FORMAT, RecordBase, RecordBody, RecordCommand,
-    RecordOutcome, RecordRefusal, RecordView, RecordWrite,
+    RecordOutcome, RecordRefusal, RecordView, RecordWrite, Usage,
 };
 use crate::row::{Birth, Content};
 use crate::schema::{LoadChange, LoadError, LoadWarning, Loaded, Stored};
@@ -75,7 +75,8 @@ impl GameServer {
         let fence = record.map_or(Fence::first(session), |record| record.body.fence.next(session));
         let save_seq = record.map_or(0, |record| record.body.save_seq);
         let (format, schema) = (RECORD_FORMAT, loaded.schema);
-        let body = RecordBody { format, schema, lease, fence, save_seq, write_id };
+        let usage = usage_of(&opening.request, view);
+        let body = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
         let displaced = record.filter(|record| record.body.lease.is_some());
         let end = displaced.map(|record| {
             let RecordBody { fence, save_seq, write_id, .. } = record.body;
@@ -91,7 +92,7 @@ impl GameServer {
         };
         let ledger = (!settled.is_empty() || undo_after.is_some()).then(|| {
             let settings = Arc::clone(&self.operations);
-            Box::new(LedgerWrite { settled, tried: vec![], undo_after, settings })
+            Box::new(LedgerWrite { settled, tried: vec![], undo_after, rebuild: false, settings })
         });
         let inbox_max = Some(self.operations.process_max);
         let (entry, revoked) = (view.entry.clone(), lost);
@@ -213,6 +214,9 @@ impl GameServer {
         );
         let mut session = Box::new(session);
         session.rest_at = Some(now.saturating_add(self.settings.rest_after));
+        if request.is_play {
+            session.begin_play(now);
+        }
         match inbox {
             Some(page) => session.take_inbox(now, page),
             None => session.inbox_mut().must_read = true,
@@ -259,6 +263,13 @@ impl GameServer {
     }
 }
 
+/// How the record was used, once this opening has it. What a holder before did since its last write
+/// is not known, and is not counted.
+fn usage_of(request: &OpenRequest, view: &RecordView) -> Usage {
+    let before = view.record.as_ref().map(|record| record.body.usage).unwrap_or_default();
+    if request.is_play { Usage { last_login: Some(view.now), ..before } } else { before }
+}
+
 /// What a session begins with, and what its grant stores of that.
 struct Plan {
     loaded: Loaded,
@@ -284,9 +295,9 @@ fn plan(request: &OpenRequest, view: &RecordView, flaws: Flaws) -> Result<Plan, 
         (_, _, Some(content)) => (content, schema, false, false),
         (_, _, None) => (Arc::clone(&request.defaults), schema, true, true),
     };
-    let mut loaded = parse(request, Stored { text: &content.value, schema, is_new })?;
+    let mut loaded = read(request, Stored { text: &content.value, schema, is_new }, flaws)?;
     let pinned = loaded.change == LoadChange::Migrated;
-    if !is_put && !pinned {
+    if !is_put && (!pinned || flaws.has(Flaw::MigrationHalfApplied)) {
         return Ok(Plan { loaded, content, data: Data::Same, spill });
     }
     // In the batch of the grant: what is stored is always of the version that stands beside it.
@@ -295,6 +306,21 @@ fn plan(request: &OpenRequest, view: &RecordView, flaws: Flaws) -> Result<Plan, 
     let content = Arc::new(Content { value, user_ids, metadata });
     let data = Data::Put { content: Arc::clone(&content), pinned };
     Ok(Plan { loaded, content, data, spill })
+}
+
+/// Makes a document of what is stored.
+fn read(request: &OpenRequest, stored: Stored<'_>, flaws: Flaws) -> Result<Loaded, LoadError> {
+    let mut loaded = match parse(request, stored) {
+        Err(LoadError::SchemaAhead { known, .. }) if flaws.has(Flaw::SchemaAheadOpened) => {
+            parse(request, Stored { schema: known, ..stored })?
+        }
+        loaded => loaded?,
+    };
+    if loaded.change == LoadChange::Migrated && flaws.has(Flaw::MigrationStepTwice) {
+        let text = loaded.document.encode();
+        return parse(request, Stored { text: &text, ..stored });
+    }
+    Ok(loaded)
 }
 
 /// A callback that panics is as good as one that refuses.

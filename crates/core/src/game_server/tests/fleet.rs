@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::document::{
-    Cancel, Changes, Document, DocumentLimits, Draft, EditError, Tree, edit_copy,
-};
+use crate::document::{Document, EditError};
 use crate::game_server::{
     Claim, CommandId, EditRefused, Effects, Event, GameServer, Hint, OpenRequest, ServerOptions,
     SessionHandle, Ticket,
@@ -47,20 +45,9 @@ impl Document for Line {
         self.0.size()
     }
     fn rest(&mut self) {}
-    fn edit_value(
-        &mut self,
-        edit: &mut dyn FnMut(&mut Draft) -> Result<(), Cancel>,
-    ) -> Result<Changes, EditError> {
-        let (value, changes) = edit_copy(&self.snapshot_value(), DocumentLimits::default(), edit)?;
-        self.0 = value.to_json();
-        Ok(changes)
-    }
     fn put_value(&mut self, value: Value) -> Result<(), EditError> {
         self.0 = value.to_json();
         Ok(())
-    }
-    fn draft(&self) -> Draft {
-        Tree::new(self.snapshot_value(), DocumentLimits::default()).unwrap().draft()
     }
     fn snapshot_value(&self) -> Value {
         Value::parse(self.0.as_str(), &Limits::native()).unwrap()
@@ -76,6 +63,8 @@ impl Document for Line {
 #[derive(Debug)]
 enum Delivery {
     Request(usize, CommandId, Arc<RecordCommand>),
+    /// A request, and how late it is answered.
+    Slow(usize, CommandId, Arc<RecordCommand>, Duration),
     Answer(usize, CommandId, Box<RecordAnswer>),
 }
 
@@ -88,6 +77,8 @@ pub(super) enum Fate {
     AnswerLost,
     /// It is answered a second later.
     Late,
+    /// It is carried out at once, and answered so much later than that.
+    AnswerLate(Duration),
     /// The store says that it is out of reach.
     Refused,
     /// The store has no room for a write of a record.
@@ -112,6 +103,8 @@ pub(super) struct Fleet {
     started_at: Timestamp,
     opening: OpeningId,
     fates: Fates,
+    /// Of servers that start from now on.
+    pub(super) operations: OperationSettings,
 }
 
 impl Fleet {
@@ -131,6 +124,7 @@ impl Fleet {
             started_at: start,
             opening: OpeningId(1),
             fates: Box::new(|_, _| Fate::Arrives),
+            operations: OperationSettings::default(),
         }
     }
 
@@ -144,17 +138,22 @@ impl Fleet {
         fleet
     }
 
+    /// Two servers, of which the first keeps what it has.
+    pub(super) fn keeping() -> Self {
+        let mut fleet = Self::new();
+        let settings = SessionSettings { release_on_hand_off: false, ..SessionSettings::default() };
+        fleet.start(None, settings);
+        fleet.start(None, SessionSettings::default());
+        fleet.run(Duration::from_secs(1));
+        fleet
+    }
+
     pub(super) fn start(&mut self, home: Option<OpeningId>, settings: SessionSettings) -> usize {
         let index = self.servers.len();
         let rng = Rng::stream(7, &format!("server {index}"));
         let address = format!("server-{index}").into();
-        let options = ServerOptions {
-            settings,
-            operations: OperationSettings::default(),
-            home,
-            address,
-            rng,
-        };
+        let options =
+            ServerOptions { settings, operations: self.operations.clone(), home, address, rng };
         let server = GameServer::new(self.now(), options).expect("the settings fit");
         self.servers.push(Some(server));
         index
@@ -177,6 +176,19 @@ impl Fleet {
 
     pub(super) fn all_arrive(&mut self) {
         self.fates(|_, _| Fate::Arrives);
+    }
+
+    /// This becomes of writes of records from now on, and everything else arrives.
+    pub(super) fn fate_of_writes(&mut self, fate: Fate) {
+        self.fates(move |_, command| match command {
+            RecordCommand::Write(_) => fate,
+            _ => Fate::Arrives,
+        });
+    }
+
+    /// Whether a server has ended for whom it was asked to.
+    pub(super) fn is_closed(&self, of: Ticket) -> bool {
+        self.events.iter().any(|(_, it)| matches!(it, Event::Closed { ticket } if *ticket == of))
     }
 
     pub(super) fn kill(&mut self, server: usize) {
@@ -222,6 +234,10 @@ impl Fleet {
                 Fate::Late => {
                     let request = Delivery::Request(server, outgoing.id, outgoing.command);
                     self.post(Duration::from_secs(1), request);
+                }
+                Fate::AnswerLate(late) => {
+                    let request = Delivery::Slow(server, outgoing.id, outgoing.command, late);
+                    self.post(LATENCY, request);
                 }
                 Fate::AnswerLost => {
                     let nobody = usize::MAX;
@@ -297,18 +313,31 @@ impl Fleet {
     fn deliver(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Request(server, id, command) => {
-                let (opening, started_at, now) = (self.opening, self.started_at, self.world.now);
-                let store = StoreFacts { opening, started_at, now };
-                let answer = self.world.run(RecordRequest { command, store });
-                if server != usize::MAX {
-                    self.post(LATENCY, Delivery::Answer(server, id, Box::new(answer)));
-                }
+                self.carry_out(server, id, command, LATENCY);
+            }
+            Delivery::Slow(server, id, command, late) => {
+                self.carry_out(server, id, command, LATENCY + late);
             }
             Delivery::Answer(server, id, answer) => {
                 if self.servers[server].is_some() {
                     self.with(server, |server, now, out| server.on_answer(now, id, *answer, out));
                 }
             }
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        server: usize,
+        id: CommandId,
+        command: Arc<RecordCommand>,
+        after: Duration,
+    ) {
+        let (opening, started_at, now) = (self.opening, self.started_at, self.world.now);
+        let store = StoreFacts { opening, started_at, now };
+        let answer = self.world.run(RecordRequest { command, store });
+        if server != usize::MAX {
+            self.post(after, Delivery::Answer(server, id, Box::new(answer)));
         }
     }
 
@@ -321,6 +350,7 @@ impl Fleet {
             handlers: Arc::default(),
             hooks: Arc::new(NoHooks),
             spill: None,
+            is_play: true,
         }
     }
 

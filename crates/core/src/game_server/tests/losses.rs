@@ -2,7 +2,7 @@
 
 use super::fleet::{Fate, Fleet, entry};
 use super::seconds;
-use crate::game_server::{Event, GameServer, ServerEvent, Ticket};
+use crate::game_server::{Event, GameServer, ServerEvent};
 use crate::id::{SessionId, WriteId};
 use crate::record::{Fence, MailBody, MailKind, PresenceState, RecordBody, RecordCommand};
 use crate::row::{RowBody, RowKey};
@@ -21,10 +21,6 @@ fn lost(fleet: &Fleet, server: usize) -> Vec<(LossReason, Option<Spill>)> {
         _ => None,
     };
     fleet.session_events(server).into_iter().filter_map(of).collect()
-}
-
-fn is_closed(fleet: &Fleet, of: Ticket) -> bool {
-    fleet.events.iter().any(|(_, it)| matches!(it, Event::Closed { ticket } if *ticket == of))
 }
 
 #[test]
@@ -92,7 +88,7 @@ fn l10_a_copy_of_the_process_stops_all_of_this_one() {
     assert_eq!(state, PresenceState::Alive, "the copy's presence is left alone");
     assert_eq!(fleet.holder("u_1"), Some(id), "and so is what it may have");
     let ticket = fleet.with(0, GameServer::close);
-    assert!(is_closed(&fleet, ticket), "it is over already");
+    assert!(fleet.is_closed(ticket), "it is over already");
 }
 
 #[test]
@@ -108,11 +104,11 @@ fn w8_every_close_is_answered_and_ends_what_is_being_opened() {
     let first = fleet.with(0, GameServer::close);
     assert_eq!(fleet.opened(0, opening), Some(Err(OpenError::Closed)));
     let second = fleet.with(0, GameServer::close);
-    assert!(!is_closed(&fleet, first) && !is_closed(&fleet, second), "a session is left");
+    assert!(!fleet.is_closed(first) && !fleet.is_closed(second), "a session is left");
     fleet.run(seconds(1));
-    assert!(is_closed(&fleet, first) && is_closed(&fleet, second));
+    assert!(fleet.is_closed(first) && fleet.is_closed(second));
     let third = fleet.with(0, GameServer::close);
-    assert!(is_closed(&fleet, third), "it is over already");
+    assert!(fleet.is_closed(third), "it is over already");
 }
 
 #[test]
@@ -121,31 +117,28 @@ fn w8_a_close_without_sessions_needs_no_other_input_to_begin() {
     let before = fleet.sent.len();
     let ticket = fleet.with(0, GameServer::close);
     fleet.run(seconds(1));
-    assert!(is_closed(&fleet, ticket));
+    assert!(fleet.is_closed(ticket));
     let sent = fleet.sent.len() - before;
     assert_eq!(sent, 1, "the end of its presence, once");
     let mut fleet = Fleet::new();
     fleet.start(None, crate::session::SessionSettings::default());
     let ticket = fleet.with(0, GameServer::close);
-    assert!(is_closed(&fleet, ticket), "a server that nobody saw ends at once");
+    assert!(fleet.is_closed(ticket), "a server that nobody saw ends at once");
 }
 
 #[test]
 fn w8_a_grant_that_may_have_been_made_is_released_before_a_close_ends() {
     let mut fleet = Fleet::of(1);
-    fleet.fates(|_, command| match command {
-        RecordCommand::Write(_) => Fate::AnswerLost,
-        _ => Fate::Arrives,
-    });
+    fleet.fate_of_writes(Fate::AnswerLost);
     fleet.begin_open(0, Fleet::request("u_1"));
     fleet.run(seconds(1) / 10);
     assert!(fleet.holder("u_1").is_some());
     fleet.all_arrive();
     let saves = fleet.record("u_1").unwrap().body.save_seq;
     let ticket = fleet.with(0, GameServer::close);
-    assert!(!is_closed(&fleet, ticket));
+    assert!(!fleet.is_closed(ticket));
     fleet.run(seconds(1));
-    assert!(is_closed(&fleet, ticket));
+    assert!(fleet.is_closed(ticket));
     let record = fleet.record("u_1").unwrap();
     assert_eq!((record.body.lease, record.body.fence.counter), (None, 2));
     assert_eq!(record.body.save_seq, saves + 1);
@@ -162,19 +155,16 @@ fn w8_a_grant_that_may_have_been_made_is_released_before_a_close_ends() {
 #[test]
 fn w8_a_close_that_reaches_nobody_ends_at_its_time_with_orphans_too() {
     let mut fleet = Fleet::of(1);
-    fleet.fates(|_, command| match command {
-        RecordCommand::Write(_) => Fate::AnswerLost,
-        _ => Fate::Arrives,
-    });
+    fleet.fate_of_writes(Fate::AnswerLost);
     fleet.begin_open(0, Fleet::request("u_1"));
     fleet.run(seconds(1) / 10);
     fleet.fates(|_, _| Fate::Lost);
     let ticket = fleet.with(0, GameServer::close);
     let timeout = fleet.server(0).settings().close_timeout;
     fleet.run(timeout.saturating_sub(seconds(1) / 10));
-    assert!(!is_closed(&fleet, ticket));
+    assert!(!fleet.is_closed(ticket));
     fleet.run(seconds(1) / 10);
-    assert!(is_closed(&fleet, ticket));
+    assert!(fleet.is_closed(ticket));
     fleet.run(seconds(2));
     assert_eq!(fleet.server(0).next_wake(), None, "nothing is due any more");
 }

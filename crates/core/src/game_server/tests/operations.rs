@@ -69,7 +69,7 @@ fn request(key: &str) -> OpenRequest {
     OpenRequest { defaults: content(EMPTY), handlers: handlers(), ..Fleet::request(key) }
 }
 
-fn operation(id: &str, of: &str, payload: &str) -> QueueRequest {
+pub(super) fn operation(id: &str, of: &str, payload: &str) -> QueueRequest {
     QueueRequest {
         entry: entry_in("Players", "u_1"),
         id: OperationId::parse(id).unwrap(),
@@ -83,7 +83,7 @@ fn operation(id: &str, of: &str, payload: &str) -> QueueRequest {
 }
 
 #[track_caller]
-fn open(fleet: &mut Fleet, server: usize) -> SessionHandle {
+pub(super) fn open(fleet: &mut Fleet, server: usize) -> SessionHandle {
     let ticket = fleet.begin_open(server, request("u_1"));
     for _ in 0..2_500 {
         if let Some(result) = fleet.opened(server, ticket) {
@@ -94,11 +94,11 @@ fn open(fleet: &mut Fleet, server: usize) -> SessionHandle {
     panic!("neither opened nor refused");
 }
 
-fn queue(fleet: &mut Fleet, server: usize, request: QueueRequest) -> Ticket {
+pub(super) fn queue(fleet: &mut Fleet, server: usize, request: QueueRequest) -> Ticket {
     fleet.with(server, |server, now, out| server.queue(now, request, out))
 }
 
-fn queued(fleet: &Fleet, of: Ticket) -> Option<Result<bool, QueueError>> {
+pub(super) fn queued(fleet: &Fleet, of: Ticket) -> Option<Result<bool, QueueError>> {
     fleet.events.iter().find_map(|(_, event)| match event {
         Event::Queued { ticket, result } if *ticket == of => {
             Some(result.clone().map(|queued| queued.is_new))
@@ -108,7 +108,7 @@ fn queued(fleet: &Fleet, of: Ticket) -> Option<Result<bool, QueueError>> {
 }
 
 #[track_caller]
-fn must_queue(fleet: &mut Fleet, server: usize, request: QueueRequest) {
+pub(super) fn must_queue(fleet: &mut Fleet, server: usize, request: QueueRequest) {
     let ticket = queue(fleet, server, request);
     fleet.run(Duration::from_millis(200));
     assert_eq!(queued(fleet, ticket), Some(Ok(true)));
@@ -138,7 +138,7 @@ fn ended(view: Option<Result<OperationView, AwaitError>>) -> (OperationStatus, O
     }
 }
 
-fn applied(fleet: &Fleet) -> String {
+pub(super) fn applied(fleet: &Fleet) -> String {
     fleet.value("u_1").expect("it is stored")
 }
 
@@ -169,6 +169,44 @@ fn an_operation_queued_where_the_record_is_open_is_applied_at_once_and_stored_wi
     let events = fleet.session_events(0);
     let places = [events.iter().position(ran), events.iter().position(done)];
     assert!(places[0].is_some() && places[0] < places[1], "{places:?}");
+}
+
+/// What a transaction stores holds what was applied before it began: where the store lost the ends of
+/// that, they are stored again with the transaction, not after it.
+#[test]
+fn do1_a_transaction_on_a_store_that_went_back_stores_the_ends_of_what_its_data_holds() {
+    let mut fleet = Fleet::of(1);
+    let a = open(&mut fleet, 0);
+    let ticket = fleet.begin_open(0, request("u_2"));
+    fleet.run(seconds(1));
+    let b = fleet.opened(0, ticket).expect("it is open").unwrap();
+    let is_kept = |key: &RowKey| !matches!(key, RowKey::Presence(_));
+    let before = fleet.world.rows.clone();
+    must_queue(&mut fleet, 0, operation("a", "gift", "1"));
+    fleet.run(seconds(1));
+    let receipts = |fleet: &Fleet| rows(fleet, |key| matches!(key, LedgerKey::Receipt(_)));
+    assert_eq!((applied(&fleet), receipts(&fleet)), (r#"{"coins":1,"ids":["a"]}"#.into(), 1));
+    fleet.world.rows.retain(|key, _| !is_kept(key));
+    fleet.world.rows.extend(before.into_iter().filter(|(key, _)| is_kept(key)));
+    assert_eq!(receipts(&fleet), 0);
+    // Only what is stored together arrives.
+    fleet.fates(|_, command| match command {
+        RecordCommand::Write(_) => Fate::Lost,
+        _ => Fate::Arrives,
+    });
+    fleet.with(0, |server, now, out| {
+        let pay = |drafts: &mut [Draft]| {
+            let [from, to] = drafts else { unreachable!("two were handed in") };
+            from.try_debit("coins", 1)?;
+            to.add("coins", 1)?;
+            Ok(())
+        };
+        server.transact(now, &[a, b], pay, out).unwrap();
+    });
+    fleet.run(seconds(4));
+    assert_eq!(applied(&fleet), r#"{"coins":0,"ids":["a"]}"#);
+    assert_eq!(fleet.value("u_2").as_deref(), Some(r#"{"coins":1,"ids":[]}"#));
+    assert_eq!(receipts(&fleet), 1);
 }
 
 #[test]
@@ -263,11 +301,13 @@ fn a_queueing_without_any_answer_is_unknown_after_its_deadline() {
         RecordCommand::Queue(_) => Fate::Lost,
         _ => Fate::Arrives,
     });
-    let ticket = queue(&mut fleet, 0, operation("a", "gift", "1"));
+    let issued_at = Some(fleet.world.now);
+    let request = QueueRequest { issued_at, ..operation("a", "gift", "1") };
+    let ticket = queue(&mut fleet, 0, request);
     fleet.run(seconds(9));
     assert_eq!(queued(&fleet, ticket), None);
     fleet.run(seconds(3));
-    assert_eq!(queued(&fleet, ticket), Some(Err(QueueError::OutcomeUnknown)));
+    assert_eq!(queued(&fleet, ticket), Some(Err(QueueError::OutcomeUnknown { issued_at })));
 }
 
 #[test]
@@ -351,10 +391,7 @@ fn do1_what_ran_and_was_not_stored_runs_again_after_a_crash_with_the_data_of_bef
 fn do1_bytes_that_could_not_be_saved_take_the_ends_of_their_operations_along() {
     let mut fleet = Fleet::of(2);
     open(&mut fleet, 0);
-    fleet.fates(|_, command| match command {
-        RecordCommand::Write(_) => Fate::Lost,
-        _ => Fate::Arrives,
-    });
+    fleet.fate_of_writes(Fate::Lost);
     must_queue(&mut fleet, 0, operation("a", "gift", "1"));
     fleet.run(seconds(1));
     fleet.with(0, GameServer::close);
@@ -480,4 +517,55 @@ fn a_grant_whose_answer_was_lost_reads_its_inbox_by_itself() {
     fleet.run(seconds(1));
     assert_eq!(applied(&fleet), r#"{"coins":1,"ids":["a"]}"#);
     assert_eq!(fleet.count_sent(|it| matches!(it, RecordCommand::ReadInbox { .. })), 1);
+}
+
+fn queue_many(fleet: &mut Fleet, count: usize) -> Vec<Ticket> {
+    let request = |number: usize| operation(&format!("g-{number:02}"), "gift", "1");
+    (0..count).map(|number| queue(fleet, 0, request(number))).collect()
+}
+
+fn sent_queueings(fleet: &Fleet) -> usize {
+    fleet.count_sent(|it| matches!(it, RecordCommand::Queue(_)))
+}
+
+#[test]
+fn no_more_queueings_to_one_record_are_under_way_than_may_contend() {
+    let tries = usize::try_from(crate::platform::ATTEMPTS_MAX).unwrap();
+    let mut fleet = Fleet::of(1);
+    let tickets = queue_many(&mut fleet, 3 * tries);
+    assert_eq!(sent_queueings(&fleet), tries);
+    let elsewhere =
+        QueueRequest { entry: entry_in("Players", "u_2"), ..operation("another", "gift", "1") };
+    queue(&mut fleet, 0, elsewhere);
+    assert_eq!(sent_queueings(&fleet), tries + 1, "another record is another matter");
+    fleet.run(seconds(2));
+    assert_eq!(sent_queueings(&fleet), 3 * tries + 1);
+    for ticket in tickets {
+        assert_eq!(queued(&fleet, ticket), Some(Ok(true)));
+    }
+    assert_eq!(pending(&fleet), 3 * tries + 1);
+    // Nothing is left behind of it.
+    assert!(fleet.server(0).lanes.is_empty());
+}
+
+#[test]
+fn a_queueing_whose_turn_never_came_says_that_nothing_was_written() {
+    let tries = usize::try_from(crate::platform::ATTEMPTS_MAX).unwrap();
+    let mut fleet = Fleet::of(1);
+    fleet.fates(|_, command| match command {
+        RecordCommand::Queue(_) => Fate::Lost,
+        _ => Fate::Arrives,
+    });
+    let tickets = queue_many(&mut fleet, tries + 2);
+    fleet.run(seconds(60));
+    let (sent, waited) = tickets.split_at(tries);
+    for ticket in sent {
+        let result = queued(&fleet, *ticket).expect("it is answered").unwrap_err();
+        assert!(matches!(result, QueueError::OutcomeUnknown { issued_at: Some(_) }), "{result}");
+    }
+    for ticket in waited {
+        let result = queued(&fleet, *ticket).expect("it is answered").unwrap_err();
+        assert_eq!(result.kind(), crate::ErrorKind::Unavailable, "{result}");
+    }
+    assert!(fleet.server(0).lanes.is_empty());
 }

@@ -5,25 +5,12 @@ use std::time::Duration;
 use super::fleet::{Fate, Fleet, entry};
 use super::seconds;
 use crate::game_server::{
-    Claim, Event, GameServer, Hint, HintKind, OpenRequest, ServerEvent, SessionHandle, Ticket,
+    Claim, Event, GameServer, Hint, HintKind, OpenRequest, ServerEvent, SessionHandle,
 };
 use crate::id::ServerId;
 use crate::record::{Fence, MailBody, MailKind, RecordCommand};
 use crate::row::{RowBody, RowKey};
-use crate::session::{OpenError, SaveError, Session, SessionEvent, SessionSettings, SessionState};
-
-fn is_closed(fleet: &Fleet, of: Ticket) -> bool {
-    fleet.events.iter().any(|(_, it)| matches!(it, Event::Closed { ticket } if *ticket == of))
-}
-
-/// Two servers, of which the first keeps what it has.
-fn keeping() -> Fleet {
-    let mut fleet = Fleet::new();
-    fleet.start(None, SessionSettings { release_on_hand_off: false, ..SessionSettings::default() });
-    fleet.start(None, SessionSettings::default());
-    fleet.run(seconds(1));
-    fleet
-}
+use crate::session::{OpenError, SaveError, Session, SessionEvent, SessionState};
 
 /// A message about a record, under its fence.
 fn hint(fleet: &mut Fleet, key: &str, kind: MailKind) -> Hint {
@@ -152,7 +139,7 @@ fn l8_who_gets_no_answers_declares_nobody_though_its_reads_are_answered() {
 
 #[test]
 fn l7_who_lost_a_race_for_a_grant_is_told_who_has_the_record() {
-    let mut fleet = keeping();
+    let mut fleet = Fleet::keeping();
     let tickets = [0, 1].map(|server| fleet.begin_open(server, Fleet::request("u_1")));
     fleet.run(seconds(21));
     assert!(matches!(fleet.opened(0, tickets[0]), Some(Ok(_))));
@@ -164,7 +151,7 @@ fn l7_who_lost_a_race_for_a_grant_is_told_who_has_the_record() {
 
 #[test]
 fn w5_who_waits_for_what_was_committed_before_the_theft_is_told_where() {
-    let mut fleet = keeping();
+    let mut fleet = Fleet::keeping();
     let p = fleet.open(0, "u_1");
     fleet.edit(0, p, "1").unwrap();
     fleet.fates(|server, command| match command {
@@ -189,7 +176,7 @@ fn w5_who_waits_for_what_was_committed_before_the_theft_is_told_where() {
 
 #[test]
 fn w5_a_release_that_came_too_late_was_none_though_all_is_stored() {
-    let mut fleet = keeping();
+    let mut fleet = Fleet::keeping();
     let p = fleet.open(0, "u_1");
     fleet.fates(|server, command| match command {
         RecordCommand::Write(_) if server == 0 => Fate::Lost,
@@ -227,7 +214,7 @@ fn w8_a_close_waits_for_no_record_that_turned_out_to_be_nobodys() {
     fleet.run(seconds(1));
     let ticket = fleet.with(0, GameServer::close);
     fleet.run(seconds(1));
-    assert!(is_closed(&fleet, ticket));
+    assert!(fleet.is_closed(ticket));
 }
 
 /// A session whose save of nobody's asking is out, in a store that answers no write.
@@ -235,10 +222,7 @@ fn autosaving() -> (Fleet, SessionHandle) {
     let mut fleet = Fleet::of(1);
     let p = fleet.open(0, "u_1");
     fleet.edit(0, p, "1").unwrap();
-    fleet.fates(|_, command| match command {
-        RecordCommand::Write(_) => Fate::Lost,
-        _ => Fate::Arrives,
-    });
+    fleet.fate_of_writes(Fate::Lost);
     for _ in 0..610 {
         fleet.run(Duration::from_millis(100));
         if fleet.server(0).session(p).unwrap().is_autosaving {
@@ -261,7 +245,7 @@ fn a_session_that_is_stopped_leaves_nothing_out_and_nothing_counted() {
 fn w8_a_close_that_a_copy_of_the_process_interrupts_is_answered() {
     let (mut fleet, _) = autosaving();
     let ticket = fleet.with(0, GameServer::close);
-    assert!(!is_closed(&fleet, ticket));
+    assert!(!fleet.is_closed(ticket));
     fleet.with(0, |server, now, out| server.stop(now.mono, out));
-    assert!(is_closed(&fleet, ticket));
+    assert!(fleet.is_closed(ticket));
 }

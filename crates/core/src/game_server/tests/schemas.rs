@@ -73,7 +73,10 @@ fn refused(error: LoadError) -> Result<SessionHandle, OpenError> {
 fn check(fleet: &Fleet, data: &str, schema: u32, pinned: bool) {
     let stored = fleet.record("u_1").expect("it has a record").body.schema;
     let body = &fleet.world.rows.get(&RowKey::Entry(entry("u_1"))).expect("it is there").body;
-    let EntryBody { pinned: is_pinned, content, .. } = body.as_entry().expect("an entry");
+    let EntryBody { pinned: is_pinned, content, schema: said, .. } =
+        body.as_entry().expect("an entry");
+    // What was written as an entry says nothing.
+    assert!(said.is_none_or(|said| said == schema), "{said:?}");
     let text = content.as_ref().map(|content| content.value.as_str());
     assert_eq!((text, stored, *is_pinned), (Some(data), schema, pinned));
 }
@@ -102,6 +105,12 @@ fn m1_a_migration_is_written_with_its_number_in_the_batch_of_the_grant() {
     edit(&mut fleet, 0, p, "gems");
     close(&mut fleet, 0, p);
     check(&fleet, r#"{"coins":1,"gems":1,"v2":null,"v3":null}"#, 3, false);
+    let states = fleet.world.rows.iter().filter_map(|(key, row)| match key {
+        RowKey::Revision(..) => row.body.as_entry(),
+        _ => None,
+    });
+    let schemas: Vec<_> = states.map(|state| state.schema).collect();
+    assert_eq!(schemas, [Some(1), Some(1), Some(3), Some(3)], "history says it");
 }
 
 #[test]
@@ -199,10 +208,7 @@ fn a_spill_carries_the_version_of_its_bytes_and_is_migrated_when_it_is_put_back(
     let mut fleet = Fleet::of(1);
     let p = open(&mut fleet, 0, 1).unwrap();
     edit(&mut fleet, 0, p, "coins");
-    fleet.fates(|_, command| match command {
-        RecordCommand::Write(_) => Fate::Lost,
-        _ => Fate::Arrives,
-    });
+    fleet.fate_of_writes(Fate::Lost);
     fleet.with(0, GameServer::close);
     fleet.run(seconds(60));
     let lost = |event| match event {

@@ -11,15 +11,6 @@ use crate::record::{End, How, MailBody, MailKind, RECORD_FORMAT, RecordCommand};
 use crate::row::{RowBody, RowKey};
 use crate::session::{LossReason, OpenError, SessionEvent, SessionSettings, Spill};
 
-/// Two servers, of which the first keeps what it has.
-fn keeping() -> Fleet {
-    let mut fleet = Fleet::new();
-    fleet.start(None, SessionSettings { release_on_hand_off: false, ..SessionSettings::default() });
-    fleet.start(None, SessionSettings::default());
-    fleet.run(seconds(1));
-    fleet
-}
-
 fn ends(fleet: &Fleet, key: &str) -> Vec<End> {
     match fleet.world.rows.get(&RowKey::Ends(entry(key))).map(|row| &row.body) {
         Some(RowBody::Ends(ends)) => ends.to_vec(),
@@ -104,7 +95,7 @@ fn l4_mail_about_another_fence_asks_for_nothing() {
 
 #[test]
 fn a_steal_takes_a_living_holders_record_after_the_watch_and_tells_it() {
-    let mut fleet = keeping();
+    let mut fleet = Fleet::keeping();
     let p = fleet.open(0, "u_1");
     fleet.edit(0, p, "1").unwrap();
     fleet.checkpoint(0, p);

@@ -17,6 +17,7 @@ fn full() -> ReceiptState {
         result: Some(JsonText::trusted("123")),
         error: Some("no".into()),
         tries: 0,
+        death: Some(Death::MissingHandler),
     })
 }
 
@@ -63,6 +64,24 @@ fn a_receipt_away_from_its_row_says_when_it_ended() {
     }
     let pending = receipt(ReceiptState::Pending { seq: 0, tries: Tries::default() });
     assert_eq!((pending.status(), pending.clone().dated(stamped_at)), (None, pending));
+}
+
+#[test]
+fn each_death_has_its_code_and_a_kept_id_has_lost_its_cause() {
+    let codes = Death::ALL.map(|death| death.code().name());
+    let failed = "HandlerFailed";
+    assert_eq!(codes, [failed, "OperationExpired", "MissingHandler", failed, failed]);
+    let code = |state| receipt(state).failure().map(Code::name);
+    assert_eq!(code(full()), Some("MissingHandler"));
+    let ReceiptState::Full(unexplained) = full() else { panic!("it is full") };
+    for status in OperationStatus::ALL {
+        let expected = (status == OperationStatus::Failed).then_some(failed);
+        let (death, settled, entry_counter) = (None, Birth::ThisWrite, 1);
+        let full = Receipted { status, death, ..unexplained.clone() };
+        assert_eq!(code(ReceiptState::Full(full)), expected, "{status:?}");
+        assert_eq!(code(ReceiptState::Kept { status, settled, entry_counter }), expected);
+    }
+    assert_eq!(code(ReceiptState::Pending { seq: 0, tries: Tries::default() }), None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::batch::Refusal;
-use crate::operation::tests::support::applied;
+use crate::operation::tests::support::{applied, to_batch};
 use crate::operation::tests::{Bench, ME, as_refused, error_of, operation_id};
 use crate::operation::{
     JudgeOperation, JudgeRefusal, LedgerKey, OperationSettings, OperationStatus, REASON_SIZE_MAX,
@@ -29,13 +29,6 @@ fn start(bench: &mut Bench, id: &str) -> Running<RecordRequest> {
     let (entry, write_id) = (bench.entry.clone(), bench.write_id());
     let judgement = JudgeOperation { entry, id: operation_id(id), verdict: cancel(), write_id };
     bench.start(RecordCommand::Judge(Box::new(judgement)))
-}
-
-fn to_batch(bench: &mut Bench, running: &mut Running<RecordRequest>) {
-    while running.batch().is_none() {
-        assert!(!running.is_over(), "it is over");
-        bench.world.step(running);
-    }
 }
 
 fn answer(running: Running<RecordRequest>) -> crate::operation::JudgeOutcome {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{LedgerRows, LedgerTerms, ReadRows, ledger_key};
+use super::{LedgerRows, LedgerTerms, ReadRows, Tally, ledger_key};
 use crate::batch::Write;
 use crate::id::OperationId;
 use crate::json::JsonText;
@@ -33,13 +33,16 @@ pub(super) struct Draft {
     /// What ends is planned on these, as they were read. Who queues writes them too: after a fail-over
     /// that loses a queueing, a late copy of a save could take away what waits in its place now.
     planned_on: BTreeSet<LedgerKey>,
+    /// Whether the ledger in numbers was counted anew.
+    is_rebuilt: bool,
 }
 
 impl Draft {
     pub(super) fn new(terms: LedgerTerms, settings: Arc<OperationSettings>) -> Self {
         let (head, read, changed) = (HeadBody::default(), ReadRows::new(), BTreeMap::new());
         let (asked, settled, planned_on) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        Self { terms, asked, settings, head, read, changed, settled, planned_on }
+        let is_rebuilt = false;
+        Self { terms, asked, settings, head, read, changed, settled, planned_on, is_rebuilt }
     }
 
     /// Takes in the rows that were asked for last.
@@ -51,6 +54,19 @@ impl Draft {
     pub(super) fn open(&mut self) -> Result<(), PlatformError> {
         let head = self.read.get(&LedgerKey::Head).unwrap_or(&Found::Absent);
         self.head = Stored::of(head, LedgerBody::head)?.map(|it| it.body).unwrap_or_default();
+        Ok(())
+    }
+
+    pub(super) fn is_head_damaged(&self) -> bool {
+        matches!(self.read.get(&LedgerKey::Head), Some(Found::Corrupt(_)))
+    }
+
+    /// Starts from what the rows add up to, in the place of damaged numbers.
+    pub(super) fn rebuild(&mut self, tally: Tally) -> Result<(), PlatformError> {
+        let queue = self.read.get(&LedgerKey::Queue).unwrap_or(&Found::Absent);
+        let queue = Stored::of(queue, LedgerBody::queue)?.map(|it| it.body).unwrap_or_default();
+        self.head = tally.head(&queue, self.terms.now);
+        self.is_rebuilt = true;
         Ok(())
     }
 
@@ -154,6 +170,7 @@ impl Draft {
             result: settlement.result.as_ref().filter(is_stored).cloned(),
             error: settlement.error.as_ref().map(shortened),
             tries: settlement.tries,
+            death: settlement.death,
         };
         let state = ReceiptState::Full(receipted);
         let (hash, issued_at) = (settlement.hash(), body.issued_at);
@@ -342,17 +359,20 @@ impl Draft {
     /// What is to be written, and on what.
     pub(super) fn rows(&mut self) -> LedgerRows {
         let Some(head) = self.read.get(&LedgerKey::Head) else { return LedgerRows::default() };
-        if self.changed.is_empty() {
+        if self.changed.is_empty() && !self.is_rebuilt {
             return LedgerRows::default();
         }
         let (entry, write_id) = (&self.terms.entry, self.terms.write_id);
-        let head_as_read = as_read(head).expect("a damaged row was refused before");
+        // On a damaged row there is no condition: the one on the record holds off whoever else writes.
+        let head_as_read = as_read(head);
+        assert!(head_as_read.is_some() || self.is_rebuilt, "a damaged row was refused before");
         let planned_on = self.planned_on.iter().filter_map(|key| {
             // On a damaged row there is no condition. It is put right by what is written.
             Some((row(entry, key.clone()), as_read(self.read.get(key)?)?))
         });
         let head_key = row(entry, LedgerKey::Head);
-        let conditions = std::iter::once((head_key, head_as_read)).chain(planned_on).collect();
+        let on_head = head_as_read.map(|as_read| (head_key, as_read));
+        let conditions = on_head.into_iter().chain(planned_on).collect();
         let before = Stored::of(head, LedgerBody::head).ok().flatten().map(|it| it.body);
         if before.unwrap_or_default() != self.head {
             self.changed.insert(LedgerKey::Head, Some(LedgerBody::Head(self.head)));
@@ -376,7 +396,8 @@ fn is_same(found: &Found, body: &LedgerBody) -> bool {
     matches!(found, Found::Row(Row { body: RowBody::Ledger(stored), .. }) if stored == body)
 }
 
-fn tier_of(receipt: &ReceiptBody) -> Option<Tier> {
+/// In which order it stands; nothing if it waits.
+pub(super) fn tier_of(receipt: &ReceiptBody) -> Option<Tier> {
     match receipt.state {
         ReceiptState::Pending { .. } => None,
         ReceiptState::Full(_) => Some(Tier::Full),

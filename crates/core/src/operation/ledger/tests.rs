@@ -2,12 +2,13 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "facts pick what they are about")]
 
 mod pruning;
+mod rebuilding;
 mod undoing;
 
 use crate::batch::Write;
 use crate::id::WriteId;
 use crate::json::JsonText;
-use crate::operation::tests::support::{applied, data};
+use crate::operation::tests::support::{applied, data, to_batch};
 use crate::operation::tests::{Bench, error_of, operation_id};
 use crate::operation::{
     Attempt, Death, LedgerBody, LedgerKey, LedgerWrite, OperationSettings, OperationStatus,
@@ -35,13 +36,6 @@ pub(super) fn held(settings: OperationSettings) -> Bench {
 /// The end of the oldest operation that waits.
 pub(super) fn oldest(bench: &mut Bench) -> Settlement {
     applied(&bench.inbox(None, 1).operations[0])
-}
-
-fn to_batch(bench: &mut Bench, running: &mut Running<RecordRequest>) {
-    while running.batch().is_none() {
-        assert!(!running.is_over(), "it is over");
-        bench.world.step(running);
-    }
 }
 
 fn answer(running: Running<RecordRequest>) -> RecordOutcome {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::batch::Refusal;
 use crate::id::OperationKind;
 use crate::json::JsonText;
-use crate::operation::tests::support::{applied, data};
+use crate::operation::tests::support::{applied, data, to_batch};
 use crate::operation::tests::{Bench, ME, OTHER, as_refused, error_of, operation_id};
 use crate::operation::{
     DeadLetterBody, Death, HeadBody, LedgerBody, LedgerKey, OperationSettings, OperationStatus,
-    QueueOperation, QueueRefusal, ReceiptBody, ReceiptState, Settlement,
+    OperationView, QueueOperation, QueueRefusal, ReceiptBody, ReceiptState, Settlement,
 };
 use crate::outcome::Outcome;
 use crate::platform::tests::world::Running;
@@ -35,14 +35,6 @@ fn set_head(bench: &mut Bench, change: impl FnOnce(&mut HeadBody)) {
     change(&mut head);
     let key = bench.key(LedgerKey::Head);
     bench.world.put(key, RowBody::Ledger(LedgerBody::Head(head)));
-}
-
-/// Runs a machine up to the next batch.
-fn to_batch(bench: &mut Bench, running: &mut Running<RecordRequest>) {
-    while running.batch().is_none() {
-        assert!(!running.is_over(), "it is over");
-        bench.world.step(running);
-    }
 }
 
 fn answer(running: Running<RecordRequest>) -> crate::operation::QueueOutcome {
@@ -162,27 +154,54 @@ fn do2_an_unknown_operation_issued_at_the_horizon_or_before_is_refused() {
     for ticks in [1, 0] {
         let issued_at = Timestamp::from_ticks(horizon.ticks() - ticks);
         let operation = bench.operation("a");
-        let refused = bench.queue(QueueOperation { issued_at: Some(issued_at), ..operation });
+        let refused = bench.queue(QueueOperation { issued_at, ..operation });
         assert_eq!(as_refused(refused), QueueRefusal::Expired { issued_at, horizon });
         assert_eq!(bench.ledger(), before);
     }
     let operation = bench.operation("a");
-    let issued_at = Some(horizon.next());
+    let issued_at = horizon.next();
     let queued = bench.queue(QueueOperation { issued_at, ..operation });
     assert!(queued.committed().unwrap().is_new);
 }
 
 #[test]
-fn an_operation_without_a_time_is_issued_now_but_behind_the_horizon() {
+fn who_names_no_time_issues_now_but_behind_the_horizon() {
     let mut bench = bench();
-    let operation = QueueOperation { issued_at: None, ..bench.operation("a") };
-    let queued = bench.queue(operation).committed().unwrap();
-    assert_eq!(queued.receipt.issued_at, bench.world.now);
-    let ahead = bench.world.now.saturating_add(Duration::from_mins(5));
-    set_head(&mut bench, |head| head.horizon = Some(ahead));
-    let operation = QueueOperation { issued_at: None, ..bench.operation("b") };
-    let queued = bench.queue(operation).committed().unwrap();
-    assert_eq!(queued.receipt.issued_at, ahead.next());
+    let now = bench.world.now;
+    let (receipt, ahead) = (None, now.saturating_add(Duration::from_mins(5)));
+    let table = [
+        (None, now),
+        (Some(Timestamp::from_ticks(now.ticks() - 1)), now),
+        (Some(now), now.next()),
+        (Some(ahead), ahead.next()),
+    ];
+    for (place, (horizon, issued_at)) in table.into_iter().enumerate() {
+        let view = OperationView { receipt: receipt.clone(), horizon, now };
+        assert_eq!(view.issue_time(), issued_at);
+        set_head(&mut bench, |head| head.horizon = horizon);
+        let operation = bench.operation(&format!("op-{place}"));
+        let queued = bench.queue(QueueOperation { issued_at, ..operation });
+        assert!(queued.committed().unwrap().is_new);
+    }
+}
+
+#[test]
+fn do2_a_copy_that_comes_after_its_receipt_was_pruned_is_never_queued() {
+    let settings = OperationSettings { receipts_max: 0, kept_max: 1, ..Default::default() };
+    let mut bench = Bench::new(settings);
+    bench.hold();
+    let late = bench.operation("a");
+    bench.queue(late.clone()).committed().unwrap();
+    bench.settle_oldest(1);
+    bench.pass(Duration::from_secs(1));
+    let known = bench.queue(late.clone()).committed().unwrap();
+    assert_eq!(known.receipt.status(), Some(OperationStatus::Applied), "its id is kept");
+    bench.apply(&["b"]);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.state("a"), "none");
+    let (issued_at, horizon) = (late.issued_at, late.issued_at);
+    let refusal = as_refused(bench.queue(late));
+    assert_eq!(refusal, QueueRefusal::Expired { issued_at, horizon });
 }
 
 #[test]
@@ -192,9 +211,9 @@ fn an_operation_may_be_issued_ten_minutes_ahead_and_no_more() {
     let edge = now.saturating_add(Duration::from_mins(10));
     let operation = bench.operation("a");
     let issued_at = edge.next();
-    let refused = bench.queue(QueueOperation { issued_at: Some(issued_at), ..operation.clone() });
+    let refused = bench.queue(QueueOperation { issued_at, ..operation.clone() });
     assert_eq!(as_refused(refused), QueueRefusal::IssuedAhead { issued_at, now });
-    let queued = bench.queue(QueueOperation { issued_at: Some(edge), ..operation });
+    let queued = bench.queue(QueueOperation { issued_at: edge, ..operation });
     assert_eq!(queued.committed().unwrap().receipt.issued_at, edge);
 }
 

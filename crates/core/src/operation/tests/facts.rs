@@ -124,7 +124,7 @@ fn do4_every_operation_is_in_one_place_until_it_is_forgotten() {
     assert_eq!(seen, ["none", "pending", "full", "kept", "none"]);
     let again = bench.operation("a");
     let issued_at = crate::platform::tests::world::later(bench.world.now, -3);
-    let again = QueueOperation { issued_at: Some(issued_at), ..again };
+    let again = QueueOperation { issued_at, ..again };
     assert!(matches!(as_refused(bench.queue(again)), QueueRefusal::Expired { .. }));
 }
 

@@ -99,7 +99,6 @@ impl Model {
                 let issued_at = later(clock(0, 0, 0), 3 * i64::try_from(id).unwrap() - 10);
                 let payload = Some(JsonText::trusted(payload.to_string()));
                 let operation = self.bench.operation(&format!("op-{id}"));
-                let issued_at = Some(issued_at);
                 let operation = QueueOperation { payload, issued_at, ..operation };
                 self.sent.push(operation.clone());
                 self.send(operation);

@@ -20,7 +20,8 @@ use crate::platform::tests::world::{Running, World, player};
 use crate::platform::{PlatformError, Settings};
 use crate::record::{
     Data, Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBase, RecordBody, RecordCommand,
-    RecordOutcome, RecordReply, RecordRequest, RecordView, RecordWrite, StoreFacts, With, Written,
+    RecordOutcome, RecordReply, RecordRequest, RecordView, RecordWrite, StoreFacts, Usage, With,
+    Written,
 };
 use crate::row::{Birth, Row, RowBody, RowKey};
 use crate::time::Timestamp;
@@ -40,6 +41,15 @@ pub(in crate::operation) fn as_refused<C: fmt::Debug, R: fmt::Debug>(outcome: Ou
     match outcome {
         Outcome::Refused(refusal) => refusal,
         other @ (Outcome::Committed(_) | Outcome::Unknown) => panic!("{other:?}"),
+    }
+}
+
+/// Runs a machine up to the next batch.
+#[track_caller]
+pub(in crate::operation) fn to_batch(bench: &mut Bench, running: &mut Running<RecordRequest>) {
+    while running.batch().is_none() {
+        assert!(!running.is_over(), "it is over");
+        bench.world.step(running);
     }
 }
 
@@ -143,7 +153,7 @@ impl Bench {
             id: operation_id(id),
             kind: OperationKind::parse("gift").unwrap(),
             payload: Some(JsonText::trusted("1")),
-            issued_at: Some(self.world.now),
+            issued_at: self.world.now,
             schema: 3,
             is_permanent: false,
             replaces: None,
@@ -220,6 +230,7 @@ impl Bench {
             fence: record.map_or(Fence::first(session), |it| it.body.fence.next(session)),
             save_seq: 0,
             write_id,
+            usage: Usage::default(),
         };
         self.held = Some((view.base().unwrap(), body.clone()));
         let write = RecordWrite { inbox_max: Some(50), body, ..self.save_of(data("0")) };
@@ -231,17 +242,7 @@ impl Bench {
         let write_id = self.write_id();
         let (base, body) = self.held.clone().expect("somebody holds the record");
         let body = RecordBody { save_seq: body.save_seq + 1, write_id, ..body };
-        RecordWrite {
-            entry: self.entry.clone(),
-            base,
-            write_id,
-            body,
-            data,
-            end: None,
-            revoked: None,
-            ledger: None,
-            inbox_max: None,
-        }
+        RecordWrite::new(self.entry.clone(), base, body, data)
     }
 
     #[track_caller]
@@ -268,7 +269,7 @@ impl Bench {
 
     pub(in crate::operation) fn ledger_write(&self) -> LedgerWrite {
         let settings = Arc::clone(&self.settings);
-        LedgerWrite { settled: vec![], tried: vec![], undo_after: None, settings }
+        LedgerWrite { settled: vec![], tried: vec![], undo_after: None, rebuild: false, settings }
     }
 
     /// The save of the session with these ends of operations.

@@ -145,6 +145,7 @@ fn head(counter: u64, stamped_at: Timestamp) -> Head {
         created_at: clock(0, 0, 0),
         is_tombstone: false,
         pinned: false,
+        schema: None,
         value_size: None,
     }
 }

@@ -342,6 +342,7 @@ impl Walk {
             updated_at,
             is_deleted: head.is_tombstone,
             is_pinned: head.pinned || newer.is_some_and(pins),
+            schema: head.schema,
             value_size: head.value_size.filter(|_| request.with_sizes),
         });
         ControlFlow::Continue(())

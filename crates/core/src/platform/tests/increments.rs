@@ -19,7 +19,7 @@ fn number(text: &str) -> Arc<Content> {
 /// A row of the entry or of its history that holds this value; a tombstone if none is given.
 fn row_of(key: RowKey, counter: u64, tag: u64, value: Option<&str>) -> Found {
     let birth = if counter == 1 { Birth::ThisWrite } else { Birth::At(at(BIRTH)) };
-    let body = EntryBody { birth, content: value.map(number), pinned: false };
+    let body = EntryBody { birth, content: value.map(number), pinned: false, schema: None };
     let is_current = matches!(key, RowKey::Entry(_));
     let body = if is_current { RowBody::Entry(body) } else { RowBody::Revision(body) };
     let stamped_at = at(10 * i64::try_from(counter).unwrap());
@@ -108,6 +108,7 @@ fn g_45_and_u_11_user_ids_and_metadata_are_replaced() {
         birth: Birth::At(at(BIRTH)),
         content: Some(Arc::new(full.clone())),
         pinned: false,
+        schema: None,
     };
     let stored = Found::Row(Row {
         key: entry_key(),

@@ -12,7 +12,7 @@ use crate::platform::{
 };
 use crate::record::{
     End, Fence, How, Lease, LeaseMode, MailBody, MailKind, RECORD_FORMAT, RecordBody,
-    RecordCommand, RecordRequest, StoreFacts, With, push_end,
+    RecordCommand, RecordRequest, StoreFacts, Usage, With, push_end,
 };
 use crate::row::{Birth, Found, Row, RowBody, RowKey};
 
@@ -32,7 +32,8 @@ fn body(lease: Option<LeaseMode>) -> RecordBody {
         Lease { server, session, mode, since: Birth::At(at(SINCE)) }
     });
     let (schema, save_seq, write_id) = (2, 21, WriteId(22));
-    RecordBody { format: RECORD_FORMAT, schema, lease, fence: FENCE, save_seq, write_id }
+    let (format, fence, usage) = (RECORD_FORMAT, FENCE, Usage::default());
+    RecordBody { format, schema, lease, fence, save_seq, write_id, usage }
 }
 
 fn held() -> RecordBody {

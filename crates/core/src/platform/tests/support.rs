@@ -110,7 +110,7 @@ impl Stored {
 
     fn body(self) -> EntryBody {
         let birth = if self.at == BIRTH { Birth::ThisWrite } else { Birth::At(at(BIRTH)) };
-        EntryBody { birth, content: self.content(), pinned: false }
+        EntryBody { birth, content: self.content(), pinned: false, schema: None }
     }
 
     /// As the row of the entry.
@@ -138,6 +138,7 @@ impl Stored {
             created_at: at(BIRTH),
             updated_at: at(self.at),
             content: self.content(),
+            schema: None,
         }
     }
 

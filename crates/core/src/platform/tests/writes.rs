@@ -28,7 +28,12 @@ fn missing_entry() -> PlatformError {
 #[test]
 fn the_first_write_of_a_store_creates_it_in_the_same_batch() {
     let mut led = Led::planned(set(When::Always), &Found::Absent, &Found::Absent);
-    let body = EntryBody { birth: Birth::ThisWrite, content: Some(content("ours")), pinned: false };
+    let body = EntryBody {
+        birth: Birth::ThisWrite,
+        content: Some(content("ours")),
+        pinned: false,
+        schema: None,
+    };
     let mut batch = batch_of(rev(1, OURS), &body, Condition::Absent);
     batch.conditions.insert(1, (store_key(), Condition::Absent));
     let store = RowBody::Store(StoreBody { birth: Birth::ThisWrite, ..StoreBody::NEW });
@@ -38,14 +43,20 @@ fn the_first_write_of_a_store_creates_it_in_the_same_batch() {
     let content = Some(content("ours"));
     let (created_at, updated_at) = (at(500), at(500));
     let revision = rev(1, OURS);
-    let state = EntryState { entry: entry(), revision, created_at, updated_at, content };
+    let state =
+        EntryState { entry: entry(), revision, created_at, updated_at, content, schema: None };
     assert_eq!(led.answer(), Ok(state));
 }
 
 #[test]
 fn the_first_write_of_an_entry_leaves_a_store_that_exists_alone_and_needs_it_as_it_is() {
     let led = Led::planned(set(When::Always), &Found::Absent, &store_row());
-    let body = EntryBody { birth: Birth::ThisWrite, content: Some(content("ours")), pinned: false };
+    let body = EntryBody {
+        birth: Birth::ThisWrite,
+        content: Some(content("ours")),
+        pinned: false,
+        schema: None,
+    };
     let mut batch = batch_of(rev(1, OURS), &body, Condition::Absent);
     batch.conditions.insert(1, (store_key(), Condition::At(rev(1, 1))));
     assert_eq!(*led.batch(), batch);
@@ -75,6 +86,7 @@ fn v_18_and_i_06_each_write_counts_by_one_and_keeps_the_birth() {
             birth: Birth::At(at(BIRTH)),
             content: Some(content("ours")),
             pinned: false,
+            schema: None,
         };
         let revision = rev(current.counter + 1, OURS);
         let mut batch = batch_of(revision, &body, Condition::At(current.revision()));
@@ -128,6 +140,7 @@ fn u_11_a_set_replaces_value_user_ids_and_metadata_together() {
             birth: Birth::At(at(BIRTH)),
             content: Some(full),
             pinned: false,
+            schema: None,
         }),
     });
     let mut led = Led::planned(set(&content("bare")), &stored, &store_row());
@@ -186,7 +199,8 @@ fn g_05_and_g_47_a_deletion_answers_the_state_before_and_leaves_a_tombstone() {
     let current = live(3, 5, 30);
     for matches in [None, Some(current.id())] {
         let mut led = Led::planned(remove(matches), &current.row(), &store_row());
-        let body = EntryBody { birth: Birth::At(at(BIRTH)), content: None, pinned: false };
+        let body =
+            EntryBody { birth: Birth::At(at(BIRTH)), content: None, pinned: false, schema: None };
         let mut batch = batch_of(rev(4, OURS), &body, Condition::At(current.revision()));
         // V-16: it is purged 30 days later.
         let (key, body) = (review_key(UtcHour(30 * 24 + 1)), RowBody::Review);

@@ -85,7 +85,7 @@ fn queue(world: &mut World, key: &str, id: &str) {
         id: OperationId::parse(id).unwrap(),
         kind: OperationKind::parse("gift").unwrap(),
         payload: Some(JsonText::trusted("1")),
-        issued_at: None,
+        issued_at: world.now,
         schema: 0,
         is_permanent: false,
         replaces: None,
@@ -118,7 +118,7 @@ fn settling(world: &mut World, key: &str) -> LedgerWrite {
     };
     let (settled, tried, undo_after) = (vec![Arc::new(settlement)], vec![], None);
     let settings = Arc::new(OperationSettings::default());
-    LedgerWrite { settled, tried, undo_after, settings }
+    LedgerWrite { settled, tried, undo_after, rebuild: false, settings }
 }
 
 fn receipt_key(key: &str, id: &str) -> RowKey {

@@ -86,6 +86,7 @@ fn h_80_to_h_92_pages_have_the_forms_of_the_wire() {
         updated_at,
         is_deleted: false,
         is_pinned: true,
+        schema: None,
         value_size: Some(7),
     };
     let deletion = ListedRevision { is_deleted: true, value_size: None, ..version.clone() };

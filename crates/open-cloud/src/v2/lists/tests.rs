@@ -62,6 +62,7 @@ fn h_43_a_revision_of_a_list_is_named_with_its_mark() {
         updated_at: Timestamp::from_ticks(10_000_000 + 1),
         is_deleted: true,
         is_pinned: false,
+        schema: None,
         value_size: None,
     };
     insta::assert_snapshot!(revisions_body(&entry, &[revision], "x"), @r#"{"dataStoreEntries":[{"path":"universes/7/data-stores/Player Data/scopes/global/entries/k@08D9E6A3F2188CFF.0000000001.08D9E6A3F2188CFF.01","createTime":"1970-01-01T00:00:00Z","revisionId":"08D9E6A3F2188CFF.0000000001.08D9E6A3F2188CFF.01","revisionCreateTime":"1970-01-01T00:00:01.000000100Z","state":"DELETED","etag":"08D9E6A3F2188CFF.0000000001.08D9E6A3F2188CFF.01","id":"k@08D9E6A3F2188CFF.0000000001.08D9E6A3F2188CFF.01"}],"nextPageToken":"x"}"#);

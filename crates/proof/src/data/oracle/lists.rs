@@ -176,6 +176,7 @@ fn listed(version: &Version, with_sizes: bool) -> ListedRevision {
         updated_at: version.stamped_at,
         is_deleted: version.is_tombstone(),
         is_pinned: version.pinned,
+        schema: None,
         value_size: content.map(|content| content.value.size()),
     }
 }

@@ -1,6 +1,5 @@
 //! What players ask of processes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_core::game_server::{Claim, OpenRequest, QueueRequest, Ticket};
@@ -9,6 +8,7 @@ use steadfast_core::{EntryId, OperationId};
 use super::super::deeds;
 use super::super::network::Network;
 use super::super::process::{self, Opening, Play, Wait};
+use super::super::schemas::Code;
 use super::super::sheet::PAD_MAX;
 use super::super::sites::PARSE;
 use super::super::witness::{Ask, Queueing, Witness as _};
@@ -25,12 +25,12 @@ impl Fleet {
         (player, key): (usize, usize),
         steal: bool,
     ) -> Option<Ticket> {
-        let (parse, defaults) = (Arc::clone(&self.parse), Arc::clone(&self.defaults));
         let entry = self.ids.get(key)?.clone();
         let machine = self.find(at)?;
         let local = machine.clock.read(ctx.now);
         let spill = machine.spills.iter().find(|spill| spill.entry == entry).cloned();
         let process = machine.process.as_mut()?;
+        let Code { parse, defaults, .. } = process.code.clone();
         let fault = ctx.sim.faults.visit(&PARSE);
         let fault = fault.map(|fault| fault.amount());
         let parse = match fault {
@@ -46,6 +46,7 @@ impl Fleet {
             handlers: deeds::handlers(process.number),
             hooks: deeds::hooks(fault.unwrap_or(0)),
             spill,
+            is_play: true,
         };
         let ticket = process.server.open(local, request, &mut process.effects);
         process.openings.push(Opening { ticket, key, player, spilled, fate: None });

@@ -8,6 +8,7 @@ use steadfast_core::session::Spill;
 use super::super::Context;
 use super::super::network::{Lost, Network};
 use super::super::process::Wait;
+use super::super::schemas::Code;
 use super::super::sites::{CLOCK, PROCESS};
 use super::super::witness::{Ask, Witness as _};
 use super::{Fleet, Life, index};
@@ -23,6 +24,7 @@ impl Fleet {
         network: &mut Network,
         opening: Option<OpeningId>,
     ) {
+        self.schedule_transaction(ctx);
         let probe = self.probe();
         for at in self.lives(|_| true) {
             if at != probe {
@@ -109,8 +111,8 @@ impl Fleet {
         for process in self.machines.iter_mut().filter_map(|machine| machine.process.as_mut()) {
             // A session reads operations beside what it writes, and is told of them by mail; who opens
             // a record asks for it by mail too.
-            let lanes =
-                process.plays.len() * 3 + process.openings.len() * 2 + process.waits.len() * 2;
+            let calls = process.openings.len() + process.waits.len() + process.joints.len();
+            let lanes = process.plays.len() * 3 + calls * 2;
             process.in_outage = Some((process.sent, index(lanes)));
         }
     }
@@ -126,8 +128,32 @@ impl Fleet {
         }
     }
 
-    /// P3, P4, P5, T1 to T4: once a round.
+    /// What a process there would run. The probe opens every record, and so knows all data.
+    pub(super) fn code_at(&mut self, at: Life) -> Code {
+        if at.machine == self.probe().machine {
+            self.schemas.newest().clone()
+        } else {
+            self.schemas.next()
+        }
+    }
+
+    /// P7: a process makes way for one with other code. Some leave what they could not save (P4).
+    fn roll_out(&mut self, ctx: &mut Context<'_>, network: &mut Network) {
+        if !self.schemas.begin_round(&mut ctx.sim.faults) {
+            return;
+        }
+        let runs = self.lives(|machine| machine.process.is_some() && !machine.is_home);
+        let Some((at, is_cut)) = self.schemas.pick(&runs) else { return };
+        if is_cut {
+            let until = ctx.now.mono.saturating_add(self.settings.close_timeout + CUT);
+            network.cut(at.machine, until, Lost::Both);
+        }
+        self.close(ctx, network, at);
+    }
+
+    /// P3, P4, P5, T1 to T4, P7: once a round.
     pub(in super::super) fn begin_round(&mut self, ctx: &mut Context<'_>, network: &mut Network) {
+        self.roll_out(ctx, network);
         for at in self.lives(|machine| machine.process.is_some()) {
             self.shift_clock(ctx, at);
             let Some(fault) = ctx.sim.faults.visit(&PROCESS) else { continue };
@@ -180,6 +206,7 @@ impl Fleet {
     /// No fault any more; what is paused goes on, and some processes start again.
     pub(in super::super) fn heal(&mut self, ctx: &mut Context<'_>) {
         self.is_healing = true;
+        self.schemas.heal();
         for at in self.lives(|_| true) {
             let restarts = self.rng.percent(30);
             let Some(machine) = self.find(at) else { continue };

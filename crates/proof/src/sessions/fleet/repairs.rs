@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::super::marks::Mark;
 use super::super::network::Network;
 use super::super::process::{Play, Wait};
-use super::super::sheet::Sheet;
-use super::super::store::Store;
+use super::super::store::{Held, Store};
 use super::super::witness::{Ask, Witness as _};
 use super::super::{Context, Event};
 use super::{Fleet, Life};
@@ -103,15 +102,21 @@ impl Fleet {
         let entry = ids.get(key)?;
         let session = process.server.session(handle)?;
         let may_edit = session.is_active() && session.check_edit(settings).is_ok();
-        if session.is_dirty() || !session.unsettled().is_empty() || !may_edit {
+        let is_joined = process.joints.iter().any(|joint| joint.has(handle));
+        if session.is_dirty() || !session.unsettled().is_empty() || !may_edit || is_joined {
             return None;
         }
         let now = session.data_revision()?.counter;
         let past = store.past(entry, now);
-        let (counter, content) = rng.pick(past).cloned()?;
-        let restored = Sheet::parse(&content.value)?;
+        let Held { counter, content, .. } = rng.pick(past).cloned()?;
+        let (restored, is_across) = process.code.read(&content)?;
+        // A session keeps its number, which may be that of later code.
+        if process.sheet(handle, |sheet| sheet.shape.version())? != restored.shape.version() {
+            return None;
+        }
         let edit = rng.next_u64();
         let play = process.put_back(local, number, counter, |sheet| {
+            sheet.shape = restored.shape;
             sheet.applied = restored.applied;
             sheet.pad = restored.pad;
             sheet.marker = sheet.marker.next(edit);
@@ -120,6 +125,7 @@ impl Fleet {
         ctx.bench.repairs(ctx.now, entry);
         ctx.bench.edited(ctx.now, process.number, handle, entry, play.marker);
         ctx.marks.meet(Mark::PutBack);
+        ctx.marks.meet_if(Mark::PutBackAcross, is_across);
         Some(())
     }
 }

@@ -49,9 +49,13 @@ impl Ears<'_> {
                     self.news.push(News::NotOpened { player: opening.player });
                 }
             }
-            Told::Settled { ticket, .. }
-            | Told::Queued { ticket, .. }
-            | Told::Operation { ticket, .. } => drop(self.process.take_wait(*ticket)),
+            Told::Settled { ticket, result } => {
+                super::joints::told(ctx, self.process, *ticket, result);
+                self.process.end_wait(*ticket);
+            }
+            Told::Queued { ticket, .. } | Told::Operation { ticket, .. } => {
+                self.process.end_wait(*ticket);
+            }
             Told::Session { session, event, .. } => self.session(ctx, *session, event),
             // A copy of it was found: it ends.
             Told::Server(ServerEvent::Stopped) => {
@@ -88,6 +92,9 @@ impl Ears<'_> {
         let keeps_spill = opening.spilled.is_some() && is_dirty && self.rng.percent(50);
         if let Some(spilled) = &opening.spilled {
             let is_there = Marker::stored_in(&spilled.content) == Some(marker);
+            let is_taken = opening.fate == Some(SpillFate::Taken) && is_there;
+            let is_older = spilled.schema < self.process.code.knows.version;
+            ctx.marks.meet_if(Mark::SpillMigrated, is_taken && is_older);
             ctx.marks.meet(match opening.fate {
                 Some(SpillFate::Taken) if is_there => Mark::SpillTaken,
                 Some(SpillFate::Stored) if is_there => Mark::SpillStored,

@@ -7,7 +7,7 @@ use steadfast_core::{Batch, Committed, EntryId, Now, OpeningId, OperationId};
 use steadfast_storage::Rows;
 
 use super::{Asked, SessionHistory};
-use crate::sessions::witness::{Ask, Author, Marker, Queueing, Witness};
+use crate::sessions::witness::{Ask, Author, Marker, Queueing, Share, Witness};
 
 impl Witness for SessionHistory {
     fn applied(&mut self, _: Now, author: Author, batch: &Batch, _: Committed) {
@@ -58,6 +58,10 @@ impl Witness for SessionHistory {
                 }
                 Ask::Queue(queueing) => Asked::Queue(queueing.clone()),
                 Ask::Await(entry, id, _) => Asked::Await(this.key(entry), id.clone()),
+                Ask::Transact(transfer) => {
+                    let share = |share: &Share| (share.session.id, share.marker);
+                    Asked::Transact(transfer.shares.iter().map(share).collect())
+                }
                 Ask::Close => Asked::Close,
             };
             this.on_asked(process, ticket, asked)

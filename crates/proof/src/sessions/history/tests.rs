@@ -124,7 +124,7 @@ impl Story {
         let revision =
             self.rows.get(&key).revision().map_or(Revision::first(write), |it| it.next(write));
         let content = marker.map(content);
-        let body = EntryBody { birth: Birth::ThisWrite, content, pinned: false };
+        let body = EntryBody { birth: Birth::ThisWrite, content, pinned: false, schema: None };
         let writes = vec![Write::Put { key, revision, body: RowBody::Entry(body) }];
         let batch = Batch { conditions: vec![], writes };
         let committed = self.rows.apply(&batch, Timestamp::EPOCH);

@@ -12,6 +12,7 @@ use steadfast_core::{
 use super::ledgers::Ledger;
 use super::skew::Skew;
 use crate::sessions::history::Lineage;
+use crate::sessions::schemas::Knows;
 use crate::sessions::witness::Marker;
 
 /// The row of a record.
@@ -30,6 +31,10 @@ pub(super) struct Value {
     pub(super) revision: Revision,
     pub(super) is_live: bool,
     pub(super) marker: Option<Marker>,
+    /// The version that its shape is of.
+    pub(super) version: u32,
+    /// The version that stands in it.
+    pub(super) stamp: Option<u32>,
     /// Where its marker stands in the lineage.
     pub(super) span: Option<usize>,
 }
@@ -118,6 +123,33 @@ pub(super) struct Held {
     pub(super) active_since: Option<Monotonic>,
 }
 
+impl Held {
+    /// One that was just granted.
+    pub(super) fn new(
+        id: SessionId,
+        key: usize,
+        process: usize,
+        granted_over: Option<Revision>,
+    ) -> Self {
+        Self {
+            id,
+            key,
+            process,
+            granted_over,
+            granted: None,
+            span: None,
+            saved: None,
+            gone: None,
+            is_asked_to_go: false,
+            is_over: false,
+            is_rewound: false,
+            is_deleting: false,
+            is_suspended: false,
+            active_since: None,
+        }
+    }
+}
+
 /// A game server, by its id.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Server {
@@ -144,6 +176,7 @@ pub(super) struct PresenceRow {
 #[derive(Clone, Debug)]
 pub(super) struct Process {
     pub(super) is_crashed: bool,
+    pub(super) knows: Knows,
     pub(super) is_closing: bool,
     pub(super) is_closed: bool,
     /// Its id when it handled an input last.
@@ -214,6 +247,7 @@ impl Process {
     pub(super) fn new(window: Duration) -> Self {
         Self {
             is_crashed: false,
+            knows: Knows::default(),
             is_closing: false,
             is_closed: false,
             id: None,

@@ -67,6 +67,10 @@ pub(super) struct Ledger {
     pub(super) deleted: BTreeSet<u32>,
     pub(super) accepted: BTreeMap<OperationId, Accepted>,
     pub(super) ids: BTreeMap<u32, OperationId>,
+    /// What operations bring in, by their numbers.
+    pub(super) brings: BTreeMap<u32, u64>,
+    /// What transactions over several sessions bring, by their numbers.
+    pub(super) gains: BTreeMap<u32, i64>,
     pub(super) left: BTreeMap<OperationId, Leave>,
     /// What somebody was told to be queued.
     pub(super) promised: BTreeSet<OperationId>,
@@ -189,6 +193,7 @@ impl Ledger {
         (accepted.amount, accepted.issued_at) = (amount, issued_at);
         if let Some(mark) = mark {
             self.ids.insert(mark, body.id.clone());
+            self.brings.insert(mark, amount);
         }
     }
 
@@ -286,6 +291,13 @@ impl Ledger {
         let is_full = matches!(receipt.state, ReceiptState::Full(_)) && !receipt.is_permanent;
         let is_kept = matches!(receipt.state, ReceiptState::Kept { .. }) && !receipt.is_permanent;
         (has(Tier::Full), has(Tier::Kept)) == (is_full, is_kept)
+    }
+
+    /// An operation ended without a receipt: nobody knows how.
+    pub(super) fn end_unseen(&mut self, id: &OperationId) {
+        if let Some(accepted) = self.accepted.get_mut(id) {
+            accepted.ends.extend(OperationStatus::ALL);
+        }
     }
 
     /// What the data holds from now on.

@@ -65,6 +65,12 @@ impl SessionOracle {
             Some(None) => Data::Deleted,
             Some(Some(content)) => Data::Put(Applied::of(&content.value)),
         };
+        match &data {
+            Data::Kept => {}
+            Data::Deleted => self.note_coins(key, &Applied::default(), true)?,
+            Data::Put(data) => self.note_coins(key, data, false)?,
+        }
+        let ledger = &mut self.at_mut(key).ledger;
         let checked = ledger
             .check_numbers(has_lost)
             .and_then(|()| check_receipts(ledger, &touched, parts, has_lost))
@@ -301,9 +307,7 @@ fn check_receipt(
                 return Err(format!("DO4: {id} waits, and is forgotten"));
             }
             ledger.left.insert(id.clone(), Leave::Pruned);
-            if let Some(accepted) = ledger.accepted.get_mut(id) {
-                accepted.ends.extend(OperationStatus::ALL);
-            }
+            ledger.end_unseen(id);
         }
         (
             Some(ReceiptState::Pending { seq: one, .. }),
@@ -342,7 +346,14 @@ fn check_receipt(
                 return Err(format!("DO4: {id} is {}, and waits", status.name()));
             }
         }
-        (None, None) => {}
+        (None, None) => {
+            // A session that ended it before the store lost it tells its end again. That write may
+            // have no room for its receipt, as above.
+            let issued_at = ledger.accepted.get(id).map(|accepted| accepted.issued_at);
+            if has_lost && parts.record.is_some() && issued_at <= horizon {
+                ledger.end_unseen(id);
+            }
+        }
     }
     Ok(())
 }
@@ -384,7 +395,7 @@ fn check_data(ledger: &mut Ledger, touched: &Touched, data: Data, has_lost: bool
             if !is_longer {
                 ledger.present.clear();
             }
-            let (coins, added) = (data.coins, data.added);
+            let (coins, added) = (data.total(), data.added);
             // Of what ended without a receipt nobody knows whether it was applied.
             let is_gone = |id: &OperationId| ledger.receipt(id).is_none();
             let sums = sums.filter(|_| !touched.receipts.keys().any(is_gone));
@@ -421,13 +432,16 @@ fn expected_sums(
     is_longer: bool,
 ) -> Option<(u64, u64)> {
     let new = data.numbers.get(ledger.data.numbers.len()..).filter(|_| is_longer)?;
+    let joined = data.moves.numbers.strip_prefix(&*ledger.data.moves.numbers)?;
+    let gain: i64 = joined.iter().filter_map(|number| ledger.gains.get(number)).sum();
     let amount = |id: &OperationId| ledger.accepted.get(id).map_or(0, |it| it.amount);
-    let coins: u64 = new.iter().filter_map(|number| ledger.ids.get(number)).map(amount).sum();
+    let coins: u64 = new.iter().filter_map(|number| ledger.brings.get(number)).sum();
     let adds = applied
         .iter()
         .filter(|id| ledger.accepted.get(*id).is_some_and(|accepted| accepted.mark.is_none()));
     let added: u64 = adds.map(amount).sum();
-    Some((ledger.data.coins + coins, ledger.data.added + added))
+    let total = (ledger.data.total() + coins).checked_add_signed(gain)?;
+    Some((total, ledger.data.added + added))
 }
 
 /// Whether an operation waited before this batch.

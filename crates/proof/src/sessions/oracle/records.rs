@@ -89,6 +89,7 @@ impl SessionOracle {
             None => self.on_value_alone(key, parts),
             Some((_, revision, body)) => self.on_body(stroke, key, (revision, body), batch, parts),
         };
+        let checked = checked.and_then(|()| self.check_shape(stroke, key));
         checked.map_err(|evidence| {
             let Some(Record { revision, body, .. }) = &self.at(key).record else {
                 return format!("{evidence}; {entry} was never held");
@@ -117,6 +118,7 @@ impl SessionOracle {
         {
             return Err(format!("L1: {revision} was written whatever stood there"));
         }
+        self.check_version(stroke, key, body)?;
         let change = self.classify(stroke, key, body)?;
         self.check_fence(key, change, body)?;
         self.check_end(stroke, key, change, body, parts)?;
@@ -345,22 +347,7 @@ impl SessionOracle {
             held.gone = None;
             return Ok(());
         }
-        self.sessions.push(Held {
-            id: lease.session,
-            key,
-            process,
-            granted_over,
-            granted: None,
-            span: None,
-            saved: None,
-            gone: None,
-            is_asked_to_go: false,
-            is_over: false,
-            is_rewound: false,
-            is_deleting: false,
-            is_suspended: false,
-            active_since: None,
-        });
+        self.sessions.push(Held::new(lease.session, key, process, granted_over));
         self.session_of.insert(lease.session, self.sessions.len() - 1);
         Ok(())
     }

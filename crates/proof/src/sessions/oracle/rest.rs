@@ -8,6 +8,7 @@ use steadfast_core::record::{PresenceBody, PresenceState, RecordBody};
 use steadfast_core::{Found, Monotonic, Now, Revision, Row, RowBody, RowKey, ServerId, SessionId};
 use steadfast_storage::Rows;
 
+use super::schemas::versions_of;
 use super::{Checked, Gone, Key, Letter, PresenceRow, Record, SessionOracle, Value};
 use crate::sessions::history::Lineage;
 use crate::sessions::witness::Marker;
@@ -88,7 +89,7 @@ impl SessionOracle {
             self.check_promises(index)?;
             key.ledger.check_rows(&key.entry, rows)?;
         }
-        Ok(())
+        self.check_returned()
     }
 
     /// W1: what stands in the store is what was written last.
@@ -135,11 +136,13 @@ impl SessionOracle {
     /// A fail-over lost what came after these rows.
     pub(super) fn on_rewound(&mut self, now: Monotonic, rows: &Rows) {
         self.has_lost = true;
+        let whole = self.whole_transactions();
         for key in 0..self.keys.len() {
             self.rewind_key(key, rows);
             let entry = self.at(key).entry.clone();
             self.at_mut(key).ledger.rewind(now, &entry, rows);
         }
+        self.note_lost_transactions(now, &whole);
         for (id, server) in &mut self.servers {
             let Found::Row(row) = rows.get(&RowKey::Presence(*id)) else {
                 server.row = None;
@@ -236,5 +239,8 @@ fn value_of(lineage: &Lineage, found: &Found) -> Option<Value> {
     let Found::Row(Row { revision, body: RowBody::Entry(body), .. }) = found else { return None };
     let marker = body.content.as_deref().and_then(Marker::stored_in);
     let span = marker.and_then(|marker| lineage.find(marker));
-    Some(Value { revision: *revision, is_live: body.content.is_some(), marker, span })
+    // What is kept was judged when it was written.
+    let (version, stamp) = versions_of(body.content.as_deref()).unwrap_or_default();
+    let (revision, is_live) = (*revision, body.content.is_some());
+    Some(Value { revision, is_live, marker, version, stamp, span })
 }

@@ -6,5 +6,6 @@ mod clocks;
 mod leases;
 mod operations;
 mod rest;
+mod schemas;
 mod tickets;
 mod values;

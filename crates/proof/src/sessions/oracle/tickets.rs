@@ -22,6 +22,7 @@ pub(super) enum Purpose {
     Save { session: usize, marker: Marker, is_release: bool },
     Queue(Box<Queueing>),
     Await { key: usize, id: OperationId, patience: Duration },
+    Transaction { number: u32 },
     Close,
 }
 
@@ -109,7 +110,7 @@ impl SessionOracle {
         Err(format!("W4: {purpose:?} was answered by how an operation stands"))
     }
 
-    fn ask(&mut self, asked_at: Monotonic, call: (usize, Ticket), purpose: Purpose) {
+    pub(super) fn ask(&mut self, asked_at: Monotonic, call: (usize, Ticket), purpose: Purpose) {
         self.pending.insert(call, Pending { asked_at, purpose });
     }
 
@@ -132,7 +133,9 @@ impl SessionOracle {
         let settings = &self.settings;
         let bound = match purpose {
             Purpose::Open { .. } => settings.open_timeout,
-            Purpose::Save { is_release: false, .. } => settings.checkpoint_timeout,
+            Purpose::Save { is_release: false, .. } | Purpose::Transaction { .. } => {
+                settings.checkpoint_timeout
+            }
             // The last call is answered at its deadline.
             Purpose::Queue(_) => settings.checkpoint_timeout + settings.call_deadline,
             Purpose::Await { patience, .. } => *patience + settings.call_deadline,
@@ -216,6 +219,9 @@ impl SessionOracle {
         result: &Result<Revision, SaveError>,
     ) -> Checked {
         let Pending { purpose, .. } = self.answer(now, call)?;
+        if let Purpose::Transaction { number } = purpose {
+            return self.on_transaction_told(number, result);
+        }
         let Purpose::Save { session, marker, is_release } = purpose else {
             return Err(format!("W4: {purpose:?} was settled"));
         };
@@ -290,6 +296,9 @@ impl SessionOracle {
             }
             SessionEvent::Lost { reason, spill } => {
                 let held = self.over(process, session)?;
+                if let Some(session) = self.session_of.get(&session).copied() {
+                    self.note_session_lost(session);
+                }
                 self.check_loss(&held, reason)?;
                 self.check_spill(&held, reason, spill.as_ref())
             }

@@ -4,6 +4,7 @@ use steadfast_core::{EntryId, Revision, SessionId};
 
 use super::parts::Parts;
 use super::records::Change;
+use super::schemas;
 use super::{Checked, Gone, Held, SessionOracle, Spilled, Stroke, Value};
 use crate::sessions::witness::{Author, Marker};
 
@@ -13,6 +14,8 @@ struct Put {
     revision: Revision,
     is_live: bool,
     marker: Option<Marker>,
+    version: u32,
+    stamp: Option<u32>,
 }
 
 impl SessionOracle {
@@ -71,20 +74,23 @@ impl SessionOracle {
         if marker == Some(None) {
             return Err(format!("V5: value {revision} is none that a session can hold"));
         }
+        schemas::check_kept(parts)?;
+        let (version, stamp) = schemas::versions_of(body.content.as_deref())?;
         let (marker, is_live) = (marker.flatten(), body.content.is_some());
-        Ok(Some(Put { revision, is_live, marker }))
+        Ok(Some(Put { revision, is_live, marker, version, stamp }))
     }
 
     fn place(&mut self, key: usize, put: Put, span: Option<usize>) {
-        let Put { revision, is_live, marker } = put;
+        let Put { revision, is_live, marker, version, stamp } = put;
         let state = self.at_mut(key);
         // What comes from nowhere is a root.
         let root = |marker| state.lineage.begin(marker, None);
         let span = span.or_else(|| marker.map(root));
-        state.value = Some(Value { revision, is_live, marker, span });
+        state.value = Some(Value { revision, is_live, marker, version, stamp, span });
     }
 
-    /// W9: what a grant writes is a default where nothing is, or a spill on exactly its base.
+    /// W9: what a grant writes is a default where nothing is, a spill on exactly its base, or what
+    /// stands there as later code has it.
     fn check_default(&self, key: usize, session: usize, put: Put) -> Checked<Option<usize>> {
         let (state, held) = (self.at(key), self.held(session));
         let marker = put.marker.ok_or("W10: a grant deleted the entry")?;
@@ -92,6 +98,11 @@ impl SessionOracle {
             return Ok(Some(spilled.span));
         }
         match state.value {
+            Some(value)
+                if value.is_live && value.marker == Some(marker) && value.version < put.version =>
+            {
+                Ok(value.span)
+            }
             Some(value) if value.is_live => {
                 Err(format!("W9: a grant put {marker:?} over {:?}", value.marker))
             }

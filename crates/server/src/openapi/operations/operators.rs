@@ -12,6 +12,10 @@ use super::{Operation, body};
 const RECORD: [P; 4] = [P::Universe, P::Store, P::Scope, P::Entry];
 /// What says which page.
 const PAGE: [P; 2] = [P::After, P::ListLimit];
+/// The same where the place is the id of a game server.
+const PAGE_OF_SERVERS: [P; 2] = [P::AfterServer, P::ListLimit];
+/// The same where the place is the number of a revision.
+const PAGE_OF_REVISIONS: [P; 2] = [P::AfterRevision, P::ListLimit];
 
 const LOOK_REFUSALS: &[u16] = &[400, 403, 404, 409, 414, 429, 431, 500, 502, 504];
 const CHANGE_REFUSALS: &[u16] = &[400, 403, 404, 408, 409, 413, 414, 429, 431, 500, 502, 504];
@@ -35,7 +39,7 @@ fn look(
 
 pub(super) fn servers() -> Operation {
     let words = ("List game servers", "Of all universes, by id, with whether they live.");
-    look(words, PAGE.into(), ("The game servers.", "ServerPage"))
+    look(words, PAGE_OF_SERVERS.into(), ("The game servers.", "ServerPage"))
 }
 
 pub(super) fn log() -> Operation {
@@ -59,7 +63,8 @@ pub(super) fn record() -> Operation {
 }
 
 pub(super) fn history() -> Operation {
-    let parameters = [&RECORD[..], &PAGE, &[P::OldestFirst, P::Since, P::Until]].concat();
+    let parameters =
+        [&RECORD[..], &PAGE_OF_REVISIONS, &[P::OldestFirst, P::Since, P::Until]].concat();
     let words = ("List the revisions of a record", "Deletions included.");
     look(words, parameters, ("The revisions.", "HistoryPage"))
 }

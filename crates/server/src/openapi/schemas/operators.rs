@@ -7,6 +7,9 @@ use steadfast_core::id::{OPERATION_ID_SIZE_MAX, OPERATION_KIND_SIZE_MAX};
 use super::super::schema;
 use super::{count, object, text, time, with_optional};
 
+/// A fence: its counter and its session.
+const FENCE: &str = r"^[0-9]{1,19}\.[0-9A-Fa-f]{32}$";
+
 /// Every named schema of them.
 pub(super) fn all() -> [(&'static str, Value); 18] {
     [
@@ -87,7 +90,13 @@ fn change() -> Value {
         "type": "string",
         "description": "`delete `, and the record as `entry` of its answers names it.",
     });
-    let kind = json!({"type": "string", "minLength": 1, "maxLength": OPERATION_KIND_SIZE_MAX});
+    let kind = json!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": OPERATION_KIND_SIZE_MAX,
+        "description": "A kind that the game handles, or `steadfast.set`, `steadfast.add` or \
+            `steadfast.remove`, which every record understands.",
+    });
     let queue =
         object(&[("id", schema("OperationId")), ("kind", kind), ("payload", schema("Json"))]);
     let optional = [
@@ -105,7 +114,7 @@ fn change() -> Value {
         ("fail", schema("OperationName")),
         ("requeue", object(&[("letter", schema("OperationId")), ("id", schema("OperationId"))])),
         ("steal", schema("Nothing")),
-        ("release", object(&[("fence", text())])),
+        ("release", object(&[("fence", json!({"type": "string", "pattern": FENCE}))])),
         ("compact", schema("Nothing")),
     ])
 }
@@ -188,6 +197,7 @@ fn ledger() -> Value {
         ("dead", count()),
         ("size", count()),
         ("horizon", time_or_null()),
+        ("damaged", flag()),
     ])
 }
 
@@ -213,6 +223,8 @@ fn record() -> Value {
         ("fence", text_or_null()),
         ("saveCount", count()),
         ("touchedAt", time_or_null()),
+        ("lastLogin", time_or_null()),
+        ("playTimeMs", count()),
         ("ends", list(&end)),
         ("ledger", schema("Ledger")),
         ("time", time()),
@@ -225,6 +237,7 @@ fn revision() -> Value {
         ("updatedAt", time()),
         ("deleted", flag()),
         ("pinned", flag()),
+        ("schema", json!({"type": ["integer", "null"], "minimum": 0})),
         ("valueSize", json!({"type": ["integer", "null"], "minimum": 0})),
     ])
 }
@@ -240,6 +253,7 @@ fn operation() -> Value {
             ("queuedAt", time()),
             ("tries", count()),
             ("error", text()),
+            ("code", json!({"enum": ["HandlerFailed", "MissingHandler", "OperationExpired"]})),
             ("verdict", json!({"enum": ["cancel", "fail"]})),
             ("schema", count()),
             ("replaces", text()),

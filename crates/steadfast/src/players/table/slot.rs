@@ -40,13 +40,12 @@ pub(super) struct Slot<P> {
     pub(super) attempts: u32,
     pub(super) last_error: Option<Arc<SessionOpenError>>,
     pub(super) waiters: Vec<(Monotonic, Waiter)>,
-    pub(super) is_large: bool,
 }
 
 impl<P> Slot<P> {
     pub(super) fn new(run: Run, began: Monotonic, stage: Stage<P>) -> Self {
         let (ending, attempts, last_error, waiters) = (None, 0, None, Vec::new());
-        Self { run, stage, ending, began, attempts, last_error, waiters, is_large: false }
+        Self { run, stage, ending, began, attempts, last_error, waiters }
     }
 
     pub(super) fn state(&self) -> PlayerState {
@@ -81,8 +80,6 @@ pub(in crate::players) struct Chores<P> {
     pub(in crate::players) to_give_up: Vec<Run>,
     pub(in crate::players) to_template: Vec<(PlayerId, Run)>,
     pub(in crate::players) to_release: Vec<P>,
-    /// Sessions whose size is to be looked at.
-    pub(in crate::players) to_measure: Vec<(PlayerId, Run, P)>,
     pub(super) answers: Vec<(Waiter, Result<(), Unready>)>,
     pub(super) closed: Vec<Done<()>>,
 }
@@ -90,8 +87,8 @@ pub(in crate::players) struct Chores<P> {
 impl<P> Default for Chores<P> {
     fn default() -> Self {
         let (to_open, to_give_up, to_template, to_release) = Default::default();
-        let (to_measure, answers, closed) = Default::default();
-        Self { to_open, to_give_up, to_template, to_release, to_measure, answers, closed }
+        let (answers, closed) = Default::default();
+        Self { to_open, to_give_up, to_template, to_release, answers, closed }
     }
 }
 
@@ -102,7 +99,6 @@ impl<P> Chores<P> {
             && self.to_give_up.is_empty()
             && self.to_template.is_empty()
             && self.to_release.is_empty()
-            && self.to_measure.is_empty()
             && self.answers.is_empty()
             && self.closed.is_empty()
     }

@@ -1,16 +1,23 @@
 //! Edits of records by operators.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast::core::Code;
+use steadfast::core::operation::{OperationStatus, QueueOperation};
 use steadfast::core::path::Path;
+use steadfast::core::platform::Settings;
+use steadfast::core::record::{RecordCommand, RecordReply};
 use steadfast::core::session::OpenError;
-use steadfast::operator::{HistoryQuery, Liveness, OnlineEdit, OperatorError};
-use steadfast::{Cancel, SessionState};
+use steadfast::core::{Code, OpeningId, OperationKind, Outcome};
+use steadfast::operator::{
+    HistoryQuery, Liveness, NewOperation, OnlineEdit, OperatorError, Restore, RestoreTo,
+};
+use steadfast::storage::{Backend, LocalPlatform, LocalRecords, Records, wait};
+use steadfast::{Cancel, Ownership, RequestKind, SessionState, Steadfast, StoreEvent};
 
 use super::looks::put;
-use super::support::{because, both, check, coins, desk, dry, keeps, key, leave};
-use crate::sessions::world::World;
+use super::support::{because, both, check, coins, desk, dry, gift, id, keeps, key, leave};
+use crate::sessions::world::{Switched, World};
 
 #[test]
 fn hv1_an_edit_of_a_free_record_is_one_pinned_revision_under_a_new_fence() {
@@ -157,6 +164,116 @@ fn an_online_edit_reaches_a_running_session_within_a_renewal() {
             view.receipt.unwrap().status()
         });
         assert_eq!(p.get(|save| save.items.clone()), Ok(vec![]));
+    });
+}
+
+/// How often a game server has shown that it lives.
+fn renewals(server: &Steadfast) -> u64 {
+    server.diagnostics().requests.get(&RequestKind::Presence).map_or(0, |it| it.count)
+}
+
+#[test]
+fn an_online_edit_shows_at_once_in_a_game_server_of_this_process() {
+    both(|world| {
+        let (a, b) = (world.server_with("game-1", keeps()), world.server("desk"));
+        let p = world.run(&[&a], world.players(&a).open("7")).unwrap();
+        // By an operator of another opening of the library, and by one of its own.
+        for (alice, coins) in [(desk(&b), 50), (desk(&a), 100)] {
+            world.work(&[&a], Duration::from_millis(100));
+            let (before, began) = (renewals(&a), world.seconds());
+            let edit = OnlineEdit::Add { path: Path::from("coins"), amount: 50.into() };
+            world.run(&[], alice.edit_online(key("7"), because(), edit)).unwrap();
+            world.until(&[&a], || (p.get(|save| save.coins) == Ok(coins)).then_some(()));
+            assert!(world.seconds() - began < 0.5, "{}", world.seconds() - began);
+            assert_eq!(renewals(&a), before, "no mail was read meanwhile");
+        }
+    });
+}
+
+#[test]
+fn l7_an_operation_whose_message_was_lost_shows_within_a_renewal() {
+    let world = World::new();
+    let a = world.server_with("game-1", keeps());
+    let p = world.run(&[&a], world.players(&a).open("7")).unwrap();
+    // As a server elsewhere queues it, of which no message arrives here.
+    let backend: Arc<dyn Backend> = Arc::<Switched>::clone(&world.backend);
+    let platform = LocalPlatform::new(backend, Settings::native(), 64).unwrap();
+    let records = LocalRecords::new(platform, OpeningId(7), Ownership::Shared);
+    let NewOperation { id, kind, payload, .. } = gift("g-1", 50);
+    let queue = QueueOperation {
+        entry: desk(&a).entry(key("7")),
+        id,
+        kind,
+        payload: Some(payload),
+        issued_at: a.now(),
+        schema: 0,
+        is_permanent: false,
+        replaces: None,
+        from: None,
+        settings: Arc::default(),
+        write_id: a.new_write_id(),
+    };
+    let command = Arc::new(RecordCommand::Queue(Box::new(queue)));
+    let began = world.seconds();
+    let answer = wait(|done| records.submit(command, done)).unwrap();
+    assert!(matches!(answer, Ok(RecordReply::Queued(Outcome::Committed(_)))), "{answer:?}");
+    world.until(&[&a], || (p.get(|save| save.coins) == Ok(50)).then_some(()));
+    assert!((0.5..3.5).contains(&(world.seconds() - began)), "{}", world.seconds() - began);
+}
+
+#[test]
+fn a_cancelled_operation_ends_at_once_in_a_game_server_of_this_process() {
+    let world = World::new();
+    let (a, b) = (world.server_with("game-1", keeps()), world.server("desk"));
+    let p = world.run(&[&a], world.players(&a).open("7")).unwrap();
+    let unknown = NewOperation { kind: OperationKind::trusted("unknown"), ..gift("g-1", 1) };
+    world.run(&[&a], desk(&b).queue(key("7"), because(), unknown)).unwrap();
+    world.work(&[&a], Duration::from_secs(4));
+    let (alice, id) = (desk(&b), id("g-1"));
+    let (before, began) = (renewals(&a), world.seconds());
+    world.run(&[], alice.cancel(key("7"), because(), &id)).unwrap();
+    let ended = world.until(&[&a], || {
+        let view = world.run(&[], alice.operation(key("7"), &id)).unwrap();
+        view.receipt.unwrap().status()
+    });
+    assert_eq!(ended, OperationStatus::Cancelled);
+    assert!(world.seconds() - began < 0.5, "{}", world.seconds() - began);
+    assert_eq!((renewals(&a), p.is_active()), (before, true));
+}
+
+#[test]
+fn what_operators_do_is_counted_and_told_as_what_sessions_do() {
+    both(|world| {
+        let a = world.server("desk");
+        leave(world, &a, "7", 5);
+        let (alice, events, before) = (desk(&a), a.events(), a.diagnostics());
+        let entry = alice.entry(key("7"));
+        let old = world.run(&[], alice.record(key("7"))).unwrap().revision().unwrap();
+        leave(world, &a, "7", 6);
+        let first = world.run(&[], alice.queue(key("7"), because(), gift("g-1", 1))).unwrap();
+        let again = world.run(&[], alice.queue(key("7"), because(), gift("g-1", 1))).unwrap();
+        assert!(first.is_new && !again.is_new);
+        world.run(&[], alice.queue(key("7"), dry(), gift("g-2", 1))).unwrap();
+        let queued: Vec<_> = std::iter::from_fn(|| events.try_next())
+            .filter(|event| matches!(event, StoreEvent::OperationQueued { .. }))
+            .collect();
+        let (operation, kind) = (id("g-1"), OperationKind::trusted("steadfast.add"));
+        assert_eq!(queued, [StoreEvent::OperationQueued { entry, operation, kind }]);
+        let to = Restore::to(RestoreTo::Revision(old));
+        world.run(&[&a], alice.restore(key("7"), dry(), to.clone())).unwrap();
+        world.run(&[&a], alice.restore(key("7"), because(), to)).unwrap();
+        let confirmation = alice.delete_confirmation(key("7"));
+        world.run(&[&a], alice.delete(key("7"), because(), "another")).unwrap_err();
+        world.run(&[&a], alice.delete(key("7"), because(), &confirmation)).unwrap();
+        let after = a.diagnostics();
+        assert_eq!((before.restores, before.deletes, before.operations_queued), (0, 0, 0));
+        assert_eq!((after.restores, after.deletes, after.operations_queued), (1, 1, 1));
+        let requests = &after.requests[&RequestKind::Queue];
+        assert_eq!((requests.count, requests.latency.count(), requests.failures), (2, 2, 0));
+        world.backend.turn(true);
+        world.run(&[&a], alice.pending(key("7"), None, 10)).unwrap_err();
+        assert_eq!(a.diagnostics().requests[&RequestKind::Operations].failures, 1);
+        world.backend.turn(false);
     });
 }
 

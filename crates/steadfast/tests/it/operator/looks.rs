@@ -35,10 +35,23 @@ fn a_record_is_looked_at_while_another_server_holds_it() {
         assert_eq!((&*lease.address, lease.liveness), ("game-1:4000", Liveness::Alive));
         assert_eq!((Some(lease.fence), Some(lease.session)), (info.fence, p.id()));
         assert!(lease.since < info.touched_at.unwrap() && info.ends.is_empty());
+        let saved = info.usage;
+        assert!(saved.last_login.unwrap() <= lease.since, "found free, then granted");
+        // It saved by itself within that second.
+        assert!((1..1_100).contains(&saved.play_time_ms()), "{saved:?}");
+        world.work(&[&a], Duration::from_secs(1));
+        let times = p.times().unwrap();
+        let state = info.state.unwrap();
+        let (created_at, saved_at) = (Some(state.created_at), Some(state.updated_at));
+        assert_eq!((times.created_at, times.saved_at), (created_at, saved_at));
+        assert_eq!(times.last_login, saved.last_login);
+        assert!(times.play_time >= saved.play_time + Duration::from_secs(1), "up to now");
         world.run(&[&a], p.release()).unwrap();
         let info = world.run(&[], desk(&b).record(key("7"))).unwrap();
         assert_eq!((info.lease, info.ends.len()), (None, 1));
         assert!(info.fence.unwrap().counter > lease.fence.counter);
+        assert!(info.usage.play_time >= times.play_time);
+        assert_eq!(p.times(), Err(steadfast::core::session::Access::Closed));
     });
 }
 

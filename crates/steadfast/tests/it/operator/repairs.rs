@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use steadfast::core::operation::OperationStatus;
-use steadfast::core::{Code, JsonText, Timestamp};
-use steadfast::operator::{Fence, NewOperation, Operator, OperatorError};
+use steadfast::core::operation::{LedgerKey, OperationStatus};
+use steadfast::core::{Code, JsonText, RowKey, Timestamp};
+use steadfast::operator::{Fence, LedgerInfo, NewOperation, Operator, OperatorError};
 use steadfast::{LossReason, SessionEvent, SessionState};
 
 use super::support::{because, both, check, coins, desk, dry, gift, id, keeps, key, leave};
@@ -197,4 +197,38 @@ fn a_ledger_is_compacted_by_age_unless_its_record_is_held() {
         let replayed = NewOperation { issued_at, ..gift("g-1", 1) };
         check(world.run(&[], alice.queue(seven, because(), replayed)), Code::OperationExpired);
     });
+}
+
+#[test]
+fn a_ledger_whose_numbers_are_damaged_is_shown_so_and_counted_anew() {
+    let world = World::new();
+    let (a, b) = (world.server("game-1"), world.server("desk"));
+    let (alice, seven) = (desk(&b), key("7"));
+    world.run(&[], alice.queue(seven, because(), gift("g-1", 1))).unwrap();
+    let p = world.run(&[&a], world.players(&a).open("7")).unwrap();
+    world.until(&[&a], || status(&world, &alice, "g-1"));
+    world.run(&[&a], p.release()).unwrap();
+    world.run(&[], alice.queue(seven, because(), gift("g-2", 1))).unwrap();
+    let whole = world.run(&[], alice.record(seven)).unwrap().ledger;
+
+    world.backend.damage(RowKey::Ledger(alice.entry(seven), LedgerKey::Head));
+    let damaged = world.run(&[], alice.record(seven)).unwrap().ledger;
+    assert_eq!(damaged, LedgerInfo { is_damaged: true, ..LedgerInfo::default() });
+    let queued = alice.queue(seven, because(), gift("g-3", 1));
+    check(world.run(&[], queued), Code::Corrupt);
+    let plan = world.run(&[&b], alice.compact(seven, dry())).unwrap();
+    assert!(plan.before.is_damaged && !plan.after.is_damaged && plan.is_dry_run);
+    assert!(world.run(&[], alice.record(seven)).unwrap().ledger.is_damaged, "nothing was done");
+
+    let asked_at = b.now();
+    let counted = world.run(&[&b], alice.compact(seven, because())).unwrap();
+    let horizon = counted.after.horizon;
+    assert!(horizon.is_some_and(|horizon| horizon >= asked_at && horizon <= b.now()));
+    assert_eq!(counted.after, LedgerInfo { horizon, ..whole });
+    let early = NewOperation { issued_at: Some(asked_at), ..gift("g-4", 1) };
+    check(world.run(&[], alice.queue(seven, because(), early)), Code::OperationExpired);
+    world.run(&[], alice.queue(seven, because(), gift("g-5", 1))).unwrap();
+    let p = world.run(&[&a], world.players(&a).open("7")).unwrap();
+    world.until(&[&a], || status(&world, &alice, "g-5"));
+    assert_eq!(p.get(|save| save.coins), Ok(3), "all that waited");
 }

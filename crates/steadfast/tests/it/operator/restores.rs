@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
+use steadfast::core::document::Cancel;
 use steadfast::core::operation::OperationStatus;
 use steadfast::core::platform::{History, Settings, StoreChange, StoreRequest};
 use steadfast::core::record::{RecordBody, StoredRecord};
 use steadfast::core::session::OpenError;
+use steadfast::core::value::Finite;
 use steadfast::core::{
-    Batch, Code, Condition, Outcome, RowBody, RowKey, Timestamp, Write, WriteId,
+    Batch, Code, Condition, Outcome, RowBody, RowKey, Timestamp, Value, Write, WriteId,
 };
 use steadfast::operator::{
-    HistoryQuery, Operator, OperatorError, Restore, RestoreTo, RevisionId, Which,
+    ExportHistory, HistoryQuery, Operator, OperatorError, Restore, RestoreTo, RevisionId, Which,
 };
 use steadfast::storage::{Backend, wait};
-use steadfast::{Options, SessionState, Steadfast};
+use steadfast::{Options, Schema, SessionState, Steadfast};
 
 use super::support::{because, both, check, coins, desk, dry, gift, id, keeps, key, leave};
 use crate::sessions::world::World;
@@ -302,7 +304,7 @@ fn do2_a_pruned_operation_stays_refused_after_a_restore() {
 
 /// Changes the row of a record behind everybody's back.
 #[track_caller]
-fn change_row(world: &World, alice: &Operator, change: impl FnOnce(&mut RecordBody)) {
+pub(crate) fn change_row(world: &World, alice: &Operator, change: impl FnOnce(&mut RecordBody)) {
     let row = RowKey::Record(alice.entry(key("7")));
     let reply = wait(|done| world.backend.read(vec![row.clone()], done)).unwrap().unwrap();
     let stored = StoredRecord::of(reply.rows.first().unwrap()).unwrap().unwrap();
@@ -315,35 +317,79 @@ fn change_row(world: &World, alice: &Operator, change: impl FnOnce(&mut RecordBo
     assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
 }
 
+fn share_of(number: i32) -> impl Fn(&mut Value) -> Result<(), Cancel> + Send + Sync + 'static {
+    move |data| {
+        data.set(&"share".into(), Finite::new(f64::from(number)).unwrap().into())?;
+        Ok(())
+    }
+}
+
+/// Opens the record by a game whose data has version 2, which migrates it, and leaves coins behind.
+fn leave_at_two(world: &World, server: &Steadfast, coins: i64) {
+    let schema = Schema::new(2).step(1, share_of(1)).step(2, share_of(2));
+    let p = world.run(&[server], world.players(server).schema(schema).open("7")).unwrap();
+    p.edit(|save| Ok(save.coins = coins)).unwrap();
+    world.run(&[server], p.release()).unwrap();
+}
+
 #[test]
-fn a_schema_that_may_have_changed_since_must_be_said() {
+fn history_says_the_schema_of_what_was_written_by_way_of_the_record() {
     let world = World::new();
     let a = world.server("desk");
     let (alice, seven) = (desk(&a), key("7"));
     leave(&world, &a, "7", 5);
     let first = newest(&world, &alice);
-    // A migration: a pinned revision, and another schema.
-    let edit = alice.update(seven, because(), |draft| Ok(draft.add("coins", 1).map(|_| ())?));
-    let migrated = world.run(&[&a], edit).unwrap().after.unwrap();
-    change_row(&world, &alice, |body| body.schema = 2);
-    put_on(&world, &a, &alice);
-    let refused = world.run(&[&a], alice.restore(seven, because(), to(&first))).unwrap_err();
-    assert!(matches!(refused, OperatorError::SchemaUnknown { present: 2, .. }), "{refused:?}");
-    assert_eq!(refused.code(), Code::InvalidRequest);
-    let plan = alice.restore(seven, dry(), to(&first));
-    check(world.run(&[&a], plan), Code::InvalidRequest);
+    leave_at_two(&world, &a, 6);
+    let second = newest(&world, &alice);
+    assert_eq!(world.run(&[], alice.record(seven)).unwrap().schema, 2);
+    let page = world.run(&[], alice.history(seven, &HistoryQuery::default())).unwrap();
+    let schemas: Vec<_> = page.items.iter().map(|item| item.schema).collect();
+    assert_eq!(schemas, [Some(2), Some(2), Some(0), Some(0)], "a save, a migration, two before");
+    let state = world.run(&[], alice.revision(seven, &first)).unwrap();
+    assert_eq!(state.schema, Some(0));
+    let export = world.run(&[], alice.export(seven, ExportHistory::List)).unwrap();
+    assert!(export.as_str().contains(r#""schema":2,"value_size""#), "{}", export.as_str());
 
-    // Since the migration itself nothing can have changed it.
-    let restored = world.run(&[&a], alice.restore(seven, because(), to(&migrated))).unwrap();
-    assert_eq!(restored.schema, 2);
-    let said = to(&first).schema(1);
-    let restored = world.run(&[&a], alice.restore(seven, because(), said)).unwrap();
-    let info = world.run(&[], alice.record(seven)).unwrap();
-    assert_eq!((restored.schema, info.schema, coins(&info)), (1, 1, 5));
-    // An edit keeps it.
+    // Across the migration and back: nobody has to say anything.
+    let plan = world.run(&[&a], alice.restore(seven, dry(), to(&first))).unwrap();
+    assert_eq!(plan.schema, 0);
+    for (state, schema, coins_then) in [(&first, 0, 5), (&second, 2, 6)] {
+        let restored = world.run(&[&a], alice.restore(seven, because(), to(state))).unwrap();
+        let info = world.run(&[], alice.record(seven)).unwrap();
+        assert_eq!((restored.schema, info.schema, coins(&info)), (schema, schema, coins_then));
+        assert_eq!(info.state.unwrap().schema, Some(schema), "the restore itself says it too");
+    }
+    // What is said counts, and an edit keeps it.
+    let said = to(&second).schema(1);
+    assert_eq!(world.run(&[&a], alice.restore(seven, because(), said)).unwrap().schema, 1);
     let edit = alice.update(seven, because(), |draft| Ok(draft.add("coins", 1).map(|_| ())?));
     assert_eq!(world.run(&[&a], edit).unwrap().schema, 1);
-    assert_eq!(world.run(&[], alice.record(seven)).unwrap().schema, 1);
+    let info = world.run(&[], alice.record(seven)).unwrap();
+    assert_eq!((info.schema, info.state.unwrap().schema), (1, Some(1)));
+}
+
+#[test]
+fn a_state_that_was_written_as_an_entry_has_the_schema_that_the_record_had() {
+    let world = World::new();
+    let a = world.server("desk");
+    let (alice, seven) = (desk(&a), key("7"));
+    // Before any record: nothing tells what a later migration took it for.
+    put_on(&world, &a, &alice);
+    let before = newest(&world, &alice);
+    assert_eq!(world.run(&[], alice.revision(seven, &before)).unwrap().schema, None);
+    leave_at_two(&world, &a, 6);
+    put_on(&world, &a, &alice);
+    let between = newest(&world, &alice);
+    let refused = world.run(&[&a], alice.restore(seven, because(), to(&before))).unwrap_err();
+    assert!(matches!(refused, OperatorError::SchemaUnknown { present: 2, .. }), "{refused:?}");
+    assert_eq!(refused.code(), Code::InvalidRequest);
+    check(world.run(&[&a], alice.restore(seven, dry(), to(&before))), Code::InvalidRequest);
+
+    // The save before it says it, whatever came after.
+    let said = to(&before).schema(0);
+    assert_eq!(world.run(&[&a], alice.restore(seven, because(), said)).unwrap().schema, 0);
+    let restored = world.run(&[&a], alice.restore(seven, because(), to(&between))).unwrap();
+    assert_eq!(restored.schema, 2);
 }
 
 #[test]

@@ -11,28 +11,28 @@ use steadfast::{SessionSettings, Steadfast};
 use crate::sessions::world::World;
 
 /// Runs a test over each kind of store.
-pub(super) fn both(test: impl Fn(&World)) {
+pub(crate) fn both(test: impl Fn(&World)) {
     for world in [World::new(), World::on_disk()] {
         test(&world);
     }
 }
 
-pub(super) fn store() -> StoreId {
+pub(crate) fn store() -> StoreId {
     StoreId { universe: UniverseId(1), name: StoreName::trusted("PlayerData") }
 }
 
 /// Somebody who may do everything.
-pub(super) fn desk(db: &Steadfast) -> Operator {
+pub(crate) fn desk(db: &Steadfast) -> Operator {
     closed_desk(db).authorize(|_| true)
 }
 
 /// Somebody about whom nobody decides.
-pub(super) fn closed_desk(db: &Steadfast) -> Operator {
+pub(crate) fn closed_desk(db: &Steadfast) -> Operator {
     db.operator(store(), Scope::global(), "alice")
 }
 
 /// For as long as the tests run: what is asked for may outlive the line that asks.
-pub(super) fn key(text: &str) -> &'static EntryKey {
+pub(crate) fn key(text: &str) -> &'static EntryKey {
     Box::leak(Box::new(EntryKey::trusted(text)))
 }
 
@@ -40,33 +40,33 @@ static MANDATE: LazyLock<Mandate> = LazyLock::new(|| Mandate::because("ticket 81
 
 static DRY: LazyLock<Mandate> = LazyLock::new(|| MANDATE.clone().dry_run());
 
-pub(super) fn because() -> &'static Mandate {
+pub(crate) fn because() -> &'static Mandate {
     &MANDATE
 }
 
-pub(super) fn dry() -> &'static Mandate {
+pub(crate) fn dry() -> &'static Mandate {
     &DRY
 }
 
 /// Settings of a game server that never lets go of a record for another.
-pub(super) fn keeps() -> SessionSettings {
+pub(crate) fn keeps() -> SessionSettings {
     SessionSettings { release_on_hand_off: false, ..SessionSettings::default() }
 }
 
 /// Leaves a record with so many coins, held by nobody.
 #[track_caller]
-pub(super) fn leave(world: &World, server: &Steadfast, text: &str, coins: i64) {
+pub(crate) fn leave(world: &World, server: &Steadfast, text: &str, coins: i64) {
     let p = world.run(&[server], world.players(server).open(text)).unwrap();
     p.edit(|save| Ok(save.coins = coins)).unwrap();
     world.run(&[server], p.release()).unwrap();
 }
 
-pub(super) fn id(text: &str) -> OperationId {
+pub(crate) fn id(text: &str) -> OperationId {
     OperationId::parse(text).unwrap()
 }
 
 /// An operation that adds coins.
-pub(super) fn gift(name: &str, amount: i64) -> NewOperation {
+pub(crate) fn gift(name: &str, amount: i64) -> NewOperation {
     NewOperation {
         id: id(name),
         kind: OperationKind::trusted("steadfast.add"),
@@ -79,14 +79,14 @@ pub(super) fn gift(name: &str, amount: i64) -> NewOperation {
 
 /// The coins that are stored.
 #[track_caller]
-pub(super) fn coins(info: &RecordInfo) -> i64 {
+pub(crate) fn coins(info: &RecordInfo) -> i64 {
     let text = info.content().expect("it is there").value.as_str();
     let value: serde_json::Value = serde_json::from_str(text).unwrap();
     value.get("coins").and_then(serde_json::Value::as_i64).unwrap()
 }
 
 #[track_caller]
-pub(super) fn check<T: std::fmt::Debug>(result: Result<T, OperatorError>, code: Code) {
+pub(crate) fn check<T: std::fmt::Debug>(result: Result<T, OperatorError>, code: Code) {
     let error = result.unwrap_err();
     assert_eq!((error.code(), error.kind()), (code, code.kind()), "{error}");
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use steadfast::core::document::Insert;
 use steadfast::core::path::Step;
-use steadfast::core::{Code, Value};
-use steadfast::{Cancel, Happened, Note, PlayerError, PlayerSettings};
+use steadfast::core::{Code, UserId, Value};
+use steadfast::{
+    Cancel, ChangeSettings, Happened, NewOperation, Note, Options, PlayerError, PlayerSettings,
+};
 
 use super::{Game, code, seconds};
 use crate::sessions::world::World;
@@ -122,11 +124,11 @@ fn changes_that_were_made_past_the_facade_are_seen_within_five_seconds() {
 }
 
 #[test]
-fn large_data_is_told_once_from_the_size_on_that_is_set() {
+fn large_data_is_told_once_for_each_time_that_it_reaches_the_size_that_is_set() {
     let world = World::new();
     let data_size_warn = 200;
-    let settings = PlayerSettings { data_size_warn, ..PlayerSettings::default() };
-    let game = Game::with(&world, world.server("game-1"), settings);
+    let db = world.over(Options { data_size_warn, ..world.options() });
+    let game = Game::with(&world, db, PlayerSettings::default());
     game.join(&world, 7);
     let empty = serde_json::to_string(&game.players.snapshot(7).unwrap()).unwrap().len();
     let fill = |size: usize| {
@@ -144,6 +146,117 @@ fn large_data_is_told_once_from_the_size_on_that_is_set() {
     assert!(fill(data_size_warn - 1).is_empty());
     assert_eq!(fill(data_size_warn), [data_size_warn]);
     assert!(fill(data_size_warn + 1).is_empty());
+    assert!(fill(data_size_warn - 1).is_empty());
+    assert_eq!(fill(data_size_warn + 1), [data_size_warn + 1]);
+}
+
+#[test]
+fn every_short_form_of_a_noted_change_says_why() {
+    let world = World::new();
+    let db = world.over(Options {
+        changes: ChangeSettings { audit_max: 100, track_details: false },
+        ..world.options()
+    });
+    let game = Game::with(&world, db, PlayerSettings::default());
+    game.join(&world, 7);
+    let quest = game.players.noted(Note::because("quest").from_source("quests"));
+    quest.set(7, "coins", 1).unwrap();
+    quest.patch(7, "coins", |_| Ok(2.into())).unwrap();
+    quest.add(7, "coins", 1).unwrap();
+    assert_eq!(quest.increment(7, "coins", 1).unwrap(), 4.into());
+    quest.try_debit(7, "coins", 1).unwrap();
+    quest.insert(7, "items", "sword", Insert::END).unwrap();
+    quest.remove(7, [Step::from("items"), Step::from(0)]).unwrap();
+    quest.edit(7, |save| Ok(save.coins += 1)).unwrap();
+    quest.transaction(7, |draft| Ok(draft.add("coins", 1)?)).unwrap();
+    let log = game.players.audit_log(7).unwrap();
+    assert_eq!(log.len(), 9);
+    for change in log {
+        assert_eq!(change.reason.as_deref(), Some("quest"));
+        assert_eq!(change.source.as_deref(), Some("quests"));
+    }
+    assert_eq!(game.players.get(7, |save| save.coins).unwrap(), 5);
+    // Debits are refused through it too.
+    world.run(&[&game.db], game.players.checkpoint(7)).unwrap();
+    world.backend.turn(true);
+    quest.add(7, "coins", 1).unwrap();
+    world.pass(seconds(120));
+    assert_eq!(code(quest.try_debit(7, "coins", 1)), Code::Undurable);
+}
+
+#[test]
+fn what_stands_beside_the_data_of_a_player_has_short_forms() {
+    let world = World::new();
+    let game = Game::new(&world, "game-1");
+    game.join(&world, 7);
+    let players = &game.players;
+    assert_eq!(players.user_ids(7).unwrap(), [UserId::Number(7)]);
+    assert!(players.add_user_id(7, UserId::Number(8)).unwrap());
+    assert!(players.remove_user_id(7, &UserId::Number(8)).unwrap());
+    assert_eq!(code(players.add_user_id(7, UserId::Text("".into()))), Code::InvalidName);
+    players.set_tag(7, "region", "eu").unwrap();
+    assert_eq!(players.tag(7, "region").unwrap(), Some("eu".into()));
+    assert_eq!(players.tags(7).unwrap().len(), 1);
+    players.remove_tag(7, "region").unwrap();
+    assert_eq!(code(players.set_tag(7, "list", Value::array([]))), Code::InvalidData);
+    world.run(&[&game.db], players.checkpoint(7)).unwrap();
+
+    assert!(!players.is_dirty(7).unwrap());
+    let changes = players.changes(7).unwrap();
+    players.set(7, "coins", 5).unwrap();
+    assert_eq!(changes.try_next().unwrap().paths, ["coins".into()]);
+    assert!(players.is_dirty(7).unwrap());
+    let diff = world.run(&[&game.db], players.diff(7)).unwrap();
+    assert_eq!(diff.iter().map(|it| it.path.to_string()).collect::<Vec<_>>(), ["coins"]);
+    players.mark_clean(7).unwrap();
+    assert!(!players.is_dirty(7).unwrap());
+    players.mark_dirty(7).unwrap();
+    assert!(players.is_dirty(7).unwrap());
+    let text = serde_json::to_string(&players.snapshot(7).unwrap()).unwrap();
+    assert_eq!(players.stored_size(7).unwrap(), text.len());
+    assert!(players.audit_log(7).unwrap().is_empty(), "nobody asked for one");
+    let times = players.session(7).unwrap().times().unwrap();
+    assert_eq!(players.times(7).unwrap(), times);
+
+    let edit = players.with_lock_transaction(7, "shop", seconds(1), |save| Ok(save.coins += 1));
+    world.run(&[&game.db], edit).unwrap();
+    let lock = players.session(7).unwrap().lock("shop", seconds(9));
+    let lock = world.run(&[&game.db], lock).unwrap();
+    let edit = players.with_lock_transaction(7, "shop", seconds(1), |save| Ok(save.coins += 1));
+    assert_eq!(code(world.run(&[&game.db], edit)), Code::NamedLockTimeout);
+    drop(lock);
+    assert_eq!(players.get(7, |save| save.coins).unwrap(), 6);
+}
+
+#[test]
+fn operations_of_a_player_are_run_and_waited_for_by_id() {
+    let world = World::new();
+    let game = Game::new(&world, "game-1");
+    game.join(&world, 7);
+    let players = &game.players;
+    let gift = NewOperation::add("gift-1", "coins", 5).unwrap();
+    world.run(&[&game.db], players.deliver(7, gift)).unwrap();
+    players.process_operations(7).unwrap();
+    let ended = world.run(&[&game.db], players.await_operation(7, "gift-1", seconds(10))).unwrap();
+    assert_eq!(ended.applied::<i64>().unwrap(), 5);
+    let stands = world.run(&[&game.db], players.delivery(7, "gift-1")).unwrap();
+    assert_eq!(stands, ended);
+    // The same type of error as of its siblings.
+    assert_eq!(code(world.run(&[&game.db], players.delivery(7, ""))), Code::InvalidName);
+}
+
+#[test]
+fn short_forms_name_the_player_who_is_not_ready() {
+    let world = World::new();
+    let game = Game::new(&world, "game-1");
+    let players = &game.players;
+    let unavailable = Code::PlayerDataUnavailable;
+    assert_eq!(code(players.changes(7)), unavailable);
+    assert_eq!(code(players.is_dirty(7)), unavailable);
+    assert_eq!(code(players.tags(7)), unavailable);
+    assert_eq!(code(players.set_tag(7, "region", "eu")), unavailable);
+    assert_eq!(code(players.process_operations(7)), unavailable);
+    assert_eq!(code(world.run(&[&game.db], players.diff(7))), unavailable);
 }
 
 #[test]

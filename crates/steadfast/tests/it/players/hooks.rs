@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use steadfast::core::Code;
-use steadfast::{PlayerSettings, PlayerState, Players};
+use steadfast::{PlayerState, Players};
 
 use super::{Game, code, seconds};
 use crate::sessions::world::World;
@@ -18,7 +18,7 @@ fn a_hook_that_panics_ends_the_play_of_one_player_only() {
         assert!(save.coins != 13, "an unlucky number");
         Ok(())
     });
-    let players = Players::over(store, PlayerSettings::default()).unwrap();
+    let players = Players::over(store);
     let game = Game { db, players };
     game.join(&world, 7);
     game.join(&world, 8);
@@ -46,7 +46,7 @@ fn a_hook_that_takes_two_seconds_holds_up_the_server_and_breaks_nothing() {
         save.items.push("saved".into());
         Ok(())
     });
-    let players = Players::over(store, PlayerSettings::default()).unwrap();
+    let players = Players::over(store);
     let game = Game { db, players };
     for player in 1..=4 {
         game.join(&world, player);
@@ -65,7 +65,7 @@ fn what_a_hook_makes_of_the_data_is_what_the_player_has() {
         .players(&db)
         .after_load(|save| Ok(save.items.push("welcome".into())))
         .before_save(|save| Ok(save.coins = save.coins.max(1)));
-    let players = Players::over(store, PlayerSettings::default()).unwrap();
+    let players = Players::over(store);
     let game = Game { db, players };
     game.join(&world, 7);
     assert_eq!(game.players.get(7, |save| save.items.clone()).unwrap(), ["welcome"]);
@@ -89,7 +89,7 @@ fn a_hook_that_refuses_a_load_fails_it_and_one_that_refuses_a_save_keeps_the_pla
             let is_refused = refuses.load(Ordering::Relaxed);
             if is_refused { Err(steadfast::Cancel::because("not now")) } else { Ok(()) }
         });
-    let players = Players::over(store, PlayerSettings::default()).unwrap();
+    let players = Players::over(store);
     let game = Game { db, players };
     game.put(&world, 7, r#"{"coins":13,"items":[]}"#);
     game.players.join(7).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast::core::{Code, UserId, Value};
-use steadfast::{PlayerError, PlayerId, PlayerSettings, PlayerState, Players, Unready};
+use steadfast::{Options, PlayerError, PlayerId, PlayerSettings, PlayerState, Players, Unready};
 
 use super::{Game, code, seconds, word};
 use crate::sessions::world::World;
@@ -165,7 +165,7 @@ fn any_json_begins_as_the_template() {
     let db = world.server("game-1");
     let wallet = Value::object([("coins", 10.into())]);
     let template = Value::object([("wallet", wallet), ("items", Value::array([]))]);
-    let players = world.run(&[&db], db.players_dynamic("PlayerData", &template)).unwrap();
+    let players = world.run(&[&db], db.player_values("PlayerData", &template)).unwrap();
     players.join(7).unwrap();
     world.run(&[&db], players.wait(7, seconds(30))).unwrap();
     assert_eq!(players.get(7).unwrap(), template);
@@ -195,8 +195,40 @@ fn settings_that_load_nobody_are_refused() {
     let world = World::new();
     let db = world.server("game-1");
     let settings = PlayerSettings { load_attempts_max: 0, ..PlayerSettings::default() };
-    let refused = Players::over(world.players(&db), settings).unwrap_err();
+    let refused = Players::over_with(world.players(&db), settings.clone()).unwrap_err();
     assert_eq!(refused.problems.len(), 1);
+    // In the same words as the options of a store.
+    let options = Options { players: settings, ..Options::default() };
+    assert_eq!(options.check(), Err(refused));
+}
+
+#[test]
+fn players_over_a_store_of_ones_own_obey_the_options_that_it_was_opened_with() {
+    let world = World::new();
+    let mut options = Options { address: "game-1".into(), ..world.options() };
+    options.set("OnLoadFailure", "PlayUnsaved").unwrap();
+    options.set("MaxUndurableAge", 7).unwrap();
+    options.set("RetryAttempts", 2).unwrap();
+    options.set("PlayerKeyPrefix", "u_").unwrap();
+    let set = options.players.clone();
+    let db = world.over(options);
+    let game = Game { players: Players::over(world.players(&db)), db };
+    assert_eq!(game.players.settings(), set);
+    game.join(&world, 7);
+    game.players.set(7, "coins", 5).unwrap();
+    world.run(&[&game.db], game.players.release(7)).unwrap();
+    let stored = world.run(&[&game.db], game.players.store().open("u_7")).unwrap();
+    assert_eq!(stored.get(|save| save.coins).unwrap(), 5);
+
+    game.told();
+    world.backend.turn(true);
+    game.players.join(8).unwrap();
+    world.run(&[&game.db], game.players.wait(8, seconds(300))).unwrap();
+    assert_eq!(game.words(), ["loading", "retrying", "unsaved"], "two attempts, as was set");
+    // Settings of its own take their place as a whole.
+    let own = PlayerSettings { load_attempts_max: 1, ..PlayerSettings::default() };
+    let players = Players::over_with(world.players(&game.db), own.clone()).unwrap();
+    assert_eq!(players.settings(), own);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn what_one_gives_the_other_gets_when_it_is_stored() {
         game.players.edit_two(7, 8, |a, b| pay(a, b, 4).map(|()| "paid")).unwrap();
     assert_eq!((answer, coins(&game)), ("paid", [6, 10]));
     let again = game.players.edit_two(8, 7, |a, b| pay(a, b, 1));
-    assert_eq!(code(again), Code::NamedLockTimeout);
+    assert_eq!(code(again), Code::TransactionPending);
     world.run(&[&game.db], receipt).unwrap();
     assert_eq!(coins(&game), [6, 14]);
     assert_eq!([7, 8].map(|player| game.stored(&world, player)), [Some(6), Some(14)]);
@@ -139,7 +139,7 @@ fn any_json_of_two_players_is_edited_together() {
     let world = World::new();
     let db = world.server("game-1");
     let template = steadfast::core::Value::object([("coins", 10.into())]);
-    let players = world.run(&[&db], db.players_dynamic("PlayerData", &template)).unwrap();
+    let players = world.run(&[&db], db.player_values("PlayerData", &template)).unwrap();
     for player in [7, 8] {
         players.join(player).unwrap();
         world.run(&[&db], players.wait(player, seconds(30))).unwrap();

@@ -88,7 +88,7 @@ fn the_template_is_that_of_the_schema() {
     let db = world.server("game-1");
     let template = Value::object([("coins", 10.into())]);
     let store = world.run(&[&db], db.values("PlayerData")).unwrap();
-    let players = Players::over(store.schema(Schema::new(0).template(template)), settings());
+    let players = Players::over_with(store.schema(Schema::new(0).template(template)), settings());
     let players = players.unwrap();
     world.backend.turn(true);
     players.join(7).unwrap();

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use steadfast::core::session::OpenError;
 use steadfast::core::{Code, ErrorKind};
-use steadfast::{LossReason, SessionEvent, SessionOpenError, SessionSettings, SessionState};
+use steadfast::{
+    LossReason, NewOperation, SessionEvent, SessionOpenError, SessionSettings, SessionState,
+};
 
 use super::world::World;
 
@@ -148,4 +150,23 @@ fn a_server_that_stopped_living_loses_its_record_after_its_presence_timeout() {
     assert_eq!(a.spills().len(), 1);
     world.run(&[&a, &b], q.release()).unwrap();
     assert_eq!(p.get(|save| save.coins).unwrap_err().code(), Code::SessionClosed);
+}
+
+#[test]
+fn game_servers_of_one_process_hand_over_and_tell_of_work_without_a_renewal() {
+    let world = World::new();
+    let (a, b) = (world.server("game-1"), world.server("game-2"));
+    let servers = [&a, &b];
+    let (p, there) = (world.run(&servers, world.players(&a).open("7")).unwrap(), world.players(&b));
+    world.work(&servers, Duration::from_secs(1));
+    let began = world.seconds();
+    let add = NewOperation::add("o", "coins", 5).unwrap();
+    world.run(&servers, there.queue("7", add)).unwrap();
+    world.until(&servers, || (p.get(|save| save.coins) == Ok(5)).then_some(()));
+    assert!(world.seconds() - began < 0.5, "{}", world.seconds() - began);
+    world.work(&servers, Duration::from_secs(1));
+    let began = world.seconds();
+    let q = world.run(&servers, there.open("7")).unwrap();
+    assert!(world.seconds() - began < 0.5, "{}", world.seconds() - began);
+    assert_eq!((p.state(), q.get(|save| save.coins)), (SessionState::Released, Ok(5)));
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use steadfast::core::Code;
 use steadfast::{
-    Cancel, LOCK_NAME_SIZE_MAX, LOCK_WAITERS_MAX, LockError, NamedLock, Session, Steadfast,
-    lock_all,
+    Cancel, LOCK_NAME_SIZE_MAX, LOCK_WAITERS_MAX, LockError, LockedTransactError, NamedLock,
+    Session, Steadfast, lock_all, transact_two_locked,
 };
 
 use super::world::{Save, World};
@@ -172,4 +172,90 @@ fn locks_of_several_sessions_are_taken_in_one_order_and_let_go_of_together() {
     assert!((5.0..5.1).contains(&(world.seconds() - began)), "{}", world.seconds() - began);
     assert_eq!((refused.code(), q.is_locked("trade")), (Code::NamedLockTimeout, false));
     drop(held);
+}
+
+/// It may be awaited on any task.
+fn sendable<T: Send>(future: T) -> T {
+    future
+}
+
+/// Two sessions of one server.
+fn pair(world: &World, db: &Steadfast) -> (Session<Save>, Session<Save>) {
+    let players = world.players(db);
+    let open = |key| {
+        let p = world.run(&[db], players.open(key)).unwrap();
+        p.edit(|save| Ok(save.coins = 10)).unwrap();
+        world.run(&[db], p.checkpoint()).unwrap();
+        p
+    };
+    (open("7"), open("8"))
+}
+
+fn pay(from: &mut Save, to: &mut Save) -> Result<(), Cancel> {
+    if from.coins < 4 {
+        return Err(Cancel::because("too few coins"));
+    }
+    from.coins -= 4;
+    to.coins += 4;
+    Ok(())
+}
+
+#[test]
+fn a_transaction_under_locks_is_durable_when_it_returns_and_lets_go() {
+    let world = World::new();
+    let db = world.server("game-1");
+    let (one, other) = pair(&world, &db);
+    let mut paid = Box::pin(transact_two_locked(&one, &other, "trade", SECOND, pay));
+    // Locked, edited and sent by the first look at it.
+    assert!(ready(&mut paid).is_none());
+    assert!(one.is_locked("trade") && other.is_locked("trade"));
+    assert_eq!((one.get(|save| save.coins), other.get(|save| save.coins)), (Ok(6), Ok(10)));
+    world.run(&[&db], paid).unwrap();
+    assert!(!one.is_locked("trade") && !other.is_locked("trade"));
+    assert!(!one.is_dirty() && !other.is_dirty());
+    assert_eq!((one.get(|save| save.coins), other.get(|save| save.coins)), (Ok(6), Ok(14)));
+}
+
+#[test]
+fn a_transaction_that_gets_one_lock_only_changes_nothing_and_holds_none() {
+    let world = World::new();
+    let db = world.server("game-1");
+    let (one, other) = pair(&world, &db);
+    let taken = ready(&mut take(&other, "trade", SECOND)).unwrap().unwrap();
+    let refused = world.run(&[&db], transact_two_locked(&one, &other, "trade", SECOND, pay));
+    assert_eq!(refused.unwrap_err().code(), Code::NamedLockTimeout);
+    assert!(!one.is_locked("trade"));
+    drop(taken);
+    one.edit(|save| Ok(save.coins = 3)).unwrap();
+    let refused = world.run(&[&db], transact_two_locked(&one, &other, "trade", SECOND, pay));
+    assert_eq!(refused.unwrap_err().code(), Code::TransactionCancelled);
+    let alone = world.run(&[&db], transact_two_locked(&one, &one, "trade", SECOND, pay));
+    assert_eq!(alone.unwrap_err().code(), Code::InvalidRequest);
+    assert_eq!((one.get(|save| save.coins), other.get(|save| save.coins)), (Ok(3), Ok(10)));
+    assert!(!one.is_locked("trade") && !other.is_locked("trade"));
+}
+
+#[test]
+fn two_transactions_in_opposite_order_never_wait_for_each_other() {
+    let world = World::new();
+    let db = world.server("game-1");
+    let (one, other) = pair(&world, &db);
+    let there = sendable(transact_two_locked(&one, &other, "trade", SECOND, pay));
+    let back = transact_two_locked(&other, &one, "trade", SECOND, pay);
+    let (there, back) = world.run(&[&db], async { tokio::join!(there, back) });
+    assert!(there.is_ok() && back.is_ok(), "{there:?}, {back:?}");
+    assert_eq!((one.get(|save| save.coins), other.get(|save| save.coins)), (Ok(10), Ok(10)));
+}
+
+#[test]
+fn a_transaction_under_locks_that_is_not_stored_says_so() {
+    let world = World::new();
+    let db = world.server("game-1");
+    let (one, other) = pair(&world, &db);
+    world.backend.turn(true);
+    let paid = world.run(&[&db], transact_two_locked(&one, &other, "trade", SECOND, pay));
+    let error = paid.unwrap_err();
+    assert!(matches!(error, LockedTransactError::Save(_)), "{error:?}");
+    assert_eq!(error.kind(), error.code().kind());
+    assert!(!one.is_locked("trade"));
 }

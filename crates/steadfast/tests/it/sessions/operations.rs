@@ -176,7 +176,7 @@ fn a_failed_operation_changes_nothing_and_says_why() {
     let wrong = NewOperation::new("w", "gift", "many").unwrap();
     for (operation, reason) in [(gift("g", -5), "a gift takes coins"), (wrong, "its payload: ")] {
         let state = world.run(&[&db], p.queue_and_wait(operation, SECOND)).unwrap();
-        let OperationState::Failed { error: Some(error), tries: 0 } = &state else {
+        let OperationState::Failed { error: Some(error), tries: 0, .. } = &state else {
             panic!("{state:?}")
         };
         assert!(error.starts_with(reason), "{error}");
@@ -215,7 +215,10 @@ fn what_nothing_handles_waits_or_fails_as_the_settings_say() {
     let events = db.events();
     let p = world.run(&[&db], world.players(&db).open("8")).unwrap();
     let state = world.run(&[&db], p.queue_and_wait(gift("g", 5), 5 * SECOND)).unwrap();
-    assert!(matches!(state, OperationState::Failed { .. }), "{state:?}");
+    assert_eq!(state.applied::<()>().unwrap_err().code(), Code::MissingHandler, "{state:?}");
+    // The receipt keeps it, for whoever asks later.
+    let state = world.run(&[&db], p.operation("g")).unwrap();
+    assert_eq!(state.applied::<()>().unwrap_err().code(), Code::MissingHandler, "{state:?}");
     let code = std::iter::from_fn(|| events.try_next()).find_map(|event| {
         if let StoreEvent::OperationFailed { code, .. } = event { Some(code) } else { None }
     });
@@ -490,7 +493,7 @@ fn settings_of_operations_signals_and_the_critical_state_are_refused_all_at_once
     let steadfast::OpenError::Settings(settings) = &refused else { panic!("{refused:?}") };
     let message = settings.to_string();
     for problem in
-        ["`AuditLogLimit`", "`CriticalErrorThreshold`", "margin", "no operation may wait"]
+        ["`AuditLogLimit`", "`CriticalErrorThreshold`", "margin", "`OperationPendingLimit`"]
     {
         assert!(message.contains(problem), "{message}");
     }

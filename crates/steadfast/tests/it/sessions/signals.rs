@@ -59,6 +59,55 @@ fn an_edit_tells_why_by_what_where_and_what_was_there() {
 }
 
 #[test]
+fn a_session_of_a_type_is_edited_by_path_and_says_why() {
+    let world = World::new();
+    let db = world.server("game-1");
+    let p = world.run(&[&db], world.players(&db).open("7")).unwrap();
+    let changes = p.changes();
+    p.set("coins", 1).unwrap();
+    p.transaction_as(Note::because("gift"), |draft| Ok(draft.add("coins", 1)?)).unwrap();
+    let shop = p.noted(Note::because("sold").from_source("shop"));
+    shop.insert("items", "sword", steadfast::core::document::Insert::END).unwrap();
+    assert_eq!(shop.increment("coins", 3).unwrap(), 5.into());
+    shop.try_debit("coins", 1).unwrap();
+    shop.patch("coins", |_| Ok(7.into())).unwrap();
+    shop.edit(|save| Ok(save.coins += 1)).unwrap();
+    shop.set("items", Value::array([])).unwrap();
+    shop.transaction(|draft| Ok(draft.add("coins", 1)?)).unwrap();
+    assert_eq!(p.get_path("coins").unwrap(), Some(9.into()));
+    assert_eq!(p.remove("hat").unwrap_err().code(), Code::PathNotFound);
+    let told: Vec<_> = std::iter::from_fn(|| changes.try_next()).collect();
+    let reasons: Vec<_> = told.iter().map(|it| it.reason.as_deref()).collect();
+    let sold = Some("sold");
+    assert_eq!(reasons, [None, Some("gift"), sold, sold, sold, sold, sold, sold, sold]);
+    assert_eq!(told.last().unwrap().source.as_deref(), Some("shop"));
+}
+
+#[test]
+fn every_session_tells_once_each_time_that_its_data_has_become_large() {
+    let world = World::new();
+    let db = world.over(Options { data_size_warn: 200, ..world.options() });
+    let events = db.events();
+    let p = world.run(&[&db], world.players(&db).open("7")).unwrap();
+    let empty = p.stored_size().unwrap();
+    let fill = |size: usize| {
+        let item = "x".repeat(size - empty - 2);
+        p.edit(|save| Ok(save.items = vec![item])).unwrap();
+        assert_eq!(p.stored_size(), Ok(size));
+        world.run(&[&db], p.checkpoint()).unwrap();
+        let told = drain(&events).into_iter();
+        told.filter(|it| matches!(it, StoreEvent::DataLarge { .. })).collect::<Vec<_>>()
+    };
+    assert_eq!(fill(199), []);
+    let (entry, session) = (p.entry().clone(), p.id().unwrap());
+    let large = |size| StoreEvent::DataLarge { entry: entry.clone(), session, size };
+    assert_eq!(fill(200), [large(200)]);
+    assert_eq!(fill(300), []);
+    assert_eq!(fill(199), []);
+    assert_eq!(fill(201), [large(201)]);
+}
+
+#[test]
 fn a_session_of_values_tells_the_places_of_every_kind_of_edit() {
     let world = World::new();
     let db = world.server("game-1");

@@ -3,15 +3,16 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use steadfast::core::row::{ReadResult, ScanResult};
+use steadfast::core::row::{ReadReply, ReadResult, ScanResult};
 use steadfast::core::{
-    Batch, CommitOutcome, Monotonic, Outcome, ReadError, Refusal, RowKey, RowRange, Timestamp,
+    Batch, CommitOutcome, Found, Monotonic, Outcome, ReadError, Refusal, RowKey, RowRange,
+    Timestamp,
 };
 use steadfast::storage::{Backend, Capabilities, Done, MemoryBackend, wait};
 use steadfast::{Drive, Options, Ownership, SessionSettings, Steadfast, Store};
@@ -38,6 +39,8 @@ pub(crate) struct Switched {
     commits: AtomicU64,
     /// Batches that are still taken before it is switched off; never if less than nothing.
     left: AtomicI64,
+    /// A row that cannot be read until it is written again.
+    damaged: Mutex<Option<RowKey>>,
 }
 
 impl Switched {
@@ -53,6 +56,21 @@ impl Switched {
     /// Switches it off once it took so many batches more.
     pub(crate) fn turn_off_after(&self, batches: i64) {
         self.left.store(batches, Ordering::Relaxed);
+    }
+
+    /// A row cannot be read until it is written again.
+    pub(crate) fn damage(&self, row: RowKey) {
+        *self.damaged.lock().unwrap() = Some(row);
+    }
+
+    fn as_damaged(&self, mut reply: ReadReply) -> ReadReply {
+        let damaged = self.damaged.lock().unwrap();
+        for found in &mut reply.rows {
+            if found.key().is_some() && found.key() == damaged.as_ref() {
+                *found = damaged.clone().map_or(Found::Absent, Found::Corrupt);
+            }
+        }
+        reply
     }
 
     fn error(&self) -> Option<ReadError> {
@@ -74,7 +92,11 @@ impl Backend for Switched {
     fn read(&self, rows: Vec<RowKey>, done: Done<ReadResult>) {
         match self.error() {
             Some(error) => done.complete(Err(error)),
-            None => answer(|done| self.rows.read(rows, done), done),
+            None => {
+                if let Some(reply) = wait(|done| self.rows.read(rows, done)) {
+                    done.complete(reply.map(|reply| self.as_damaged(reply)));
+                }
+            }
         }
     }
     fn scan(&self, range: RowRange, limit: usize, done: Done<ScanResult>) {
@@ -85,6 +107,7 @@ impl Backend for Switched {
     }
     fn commit(&self, batch: Batch, done: Done<CommitOutcome>) {
         self.commits.fetch_add(1, Ordering::Relaxed);
+        self.damaged.lock().unwrap().take_if(|row| batch.writes.iter().any(|it| it.key() == row));
         if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
             self.turn(true);
         }
@@ -136,7 +159,8 @@ impl World {
     ) -> Self {
         let (is_down, commits) = (AtomicBool::new(false), AtomicU64::new(0));
         let left = AtomicI64::new(-1);
-        let backend = Arc::new(Switched { rows, is_down, commits, left });
+        let damaged = Mutex::new(None);
+        let backend = Arc::new(Switched { rows, is_down, commits, left, damaged });
         Self { nanos, backend, _directory: directory }
     }
 
@@ -208,11 +232,9 @@ impl World {
 
     /// Lets game servers work for a while.
     pub(crate) fn work(&self, servers: &[&Steadfast], time: Duration) {
-        let mut left = time;
-        self.until(servers, || {
-            left = left.saturating_sub(STEP);
-            left.is_zero().then_some(())
-        });
+        let now = || self.nanos.load(Ordering::Relaxed);
+        let end = now() + u64::try_from(time.as_nanos()).unwrap();
+        self.until(servers, || (now() >= end).then_some(()));
     }
 
     /// Time passes, and nobody does anything.

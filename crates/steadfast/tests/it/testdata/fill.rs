@@ -148,7 +148,7 @@ fn put_other_families(backend: &RedbBackend) {
     for (counter, size) in [(1, 10), (2, 3_000)] {
         let id = entry(7, "Thinned", "global", "pinned");
         let content = Some(Arc::new(content(size)));
-        let body = EntryBody { birth: Birth::ThisWrite, content, pinned: true };
+        let body = EntryBody { birth: Birth::ThisWrite, content, pinned: true, schema: None };
         put(
             backend,
             RowKey::Revision(id.clone(), counter),

@@ -60,6 +60,7 @@ fn full(status: OperationStatus) -> Receipted {
         result: None,
         error: None,
         tries: 3,
+        death: None,
     }
 }
 
@@ -117,6 +118,10 @@ fn bodies() -> Vec<(LedgerKey, LedgerBody)> {
         states.push(ReceiptState::Full(full(status)));
         states.push(ReceiptState::Full(Receipted { result, error, ..full(status) }));
         states.push(ReceiptState::Kept { status, settled: EARLIER, entry_counter: 1 });
+    }
+    for death in Death::ALL {
+        let death = Some(death);
+        states.push(ReceiptState::Full(Receipted { death, ..full(OperationStatus::Failed) }));
     }
     bodies.extend(states.into_iter().map(|state| (LedgerKey::Receipt(id()), receipt(state))));
     for death in Death::ALL {

@@ -131,32 +131,8 @@ fn state(n: u64) -> ReceiptState {
             result: n.is_multiple_of(2).then(|| payload(n)),
             error: None,
             tries: 0,
+            death: Some(Death::Attempts).filter(|_| n.is_multiple_of(5)),
         }),
         _ => ReceiptState::Kept { status, settled, entry_counter: n },
-    }
-}
-
-/// A body whose times are those that the stamp of its row gives them.
-pub(super) fn with_birth(body: LedgerBody, at: impl Fn(Birth) -> Birth) -> LedgerBody {
-    match body {
-        LedgerBody::Pending(mut body) => {
-            let pending = Arc::make_mut(&mut body);
-            pending.queued = at(pending.queued);
-            LedgerBody::Pending(body)
-        }
-        LedgerBody::Receipt(mut body) => {
-            match &mut body.state {
-                ReceiptState::Pending { .. } => {}
-                ReceiptState::Full(Receipted { settled, .. })
-                | ReceiptState::Kept { settled, .. } => *settled = at(*settled),
-            }
-            LedgerBody::Receipt(body)
-        }
-        LedgerBody::DeadLetter(mut body) => {
-            let dead = Arc::make_mut(&mut body);
-            dead.died = at(dead.died);
-            LedgerBody::DeadLetter(body)
-        }
-        body @ (LedgerBody::Queue(_) | LedgerBody::Head(_) | LedgerBody::Order) => body,
     }
 }

@@ -374,14 +374,23 @@ fn spoil(batch: &mut Batch, defect: Defect) {
         Defect::WrongFamily => {
             let key = RowKey::Store(stores().next().expect("there is one"));
             batch.writes.retain(|write| *write.key() != key);
-            let body =
-                RowBody::Entry(EntryBody { birth: Birth::ThisWrite, content: None, pinned: false });
+            let body = RowBody::Entry(EntryBody {
+                birth: Birth::ThisWrite,
+                content: None,
+                pinned: false,
+                schema: None,
+            });
             batch.writes.push(Write::Put { key, revision: Revision { counter: 1, tag: 1 }, body });
         }
     }
 }
 
 impl WritePick {
+    /// Often none.
+    fn schema(&self) -> Option<u32> {
+        (!self.tag.is_multiple_of(2)).then_some(u32::MAX >> (self.tag % 33).min(31))
+    }
+
     /// The rows of this pick. A value of an entry goes to its history too, as the same [`Arc`].
     fn writes(&self, last: &mut Option<Arc<Content>>) -> Vec<Write> {
         let key = self.key.key();
@@ -410,7 +419,12 @@ impl WritePick {
             (What::Value { size, text }, _) => Some(value(pick(&SIZES, size), text)),
             (What::SameValue | What::Tombstone | What::Delete, _) => None,
         };
-        let body = EntryBody { birth, content: content.clone(), pinned: self.pinned };
+        let body = EntryBody {
+            birth,
+            content: content.clone(),
+            pinned: self.pinned,
+            schema: self.schema(),
+        };
         let put = |key, body| Write::Put { key, revision, body };
         match key {
             RowKey::Store(_) => vec![put(key, RowBody::Store(self.store_body(birth)))],

@@ -103,6 +103,7 @@ impl Model {
                 created_at: body.birth.time(row.stamped_at),
                 is_tombstone: body.content.is_none(),
                 pinned: body.pinned,
+                schema: body.schema,
                 value_size: size.filter(|_| with_sizes),
                 key: row.key.clone(),
             })
@@ -130,20 +131,7 @@ impl Model {
 }
 
 fn value_of(body: &RowBody) -> Option<i64> {
-    match body {
-        RowBody::Ordered(body) => body.value,
-        RowBody::Store(_)
-        | RowBody::Entry(_)
-        | RowBody::Revision(_)
-        | RowBody::ApiKey(_)
-        | RowBody::Universe(_)
-        | RowBody::Review
-        | RowBody::Record(_)
-        | RowBody::Ends(_)
-        | RowBody::Presence(_)
-        | RowBody::Mail(_)
-        | RowBody::Ledger(_) => None,
-    }
+    body.as_ordered()?.value
 }
 
 /// Where a row stands on its board.
@@ -316,7 +304,14 @@ fn compare(a: &RowKey, b: &RowKey) -> Ordering {
 /// A row as it must come back. A store may keep the birth of a row as a time or as "with this very
 /// write": both mean the same once the row is stamped.
 pub(super) fn settled(found: Found) -> Found {
-    let Found::Row(mut row) = found else { return found };
+    match found {
+        Found::Row(row) => Found::Row(settled_row(row)),
+        Found::Absent | Found::Corrupt(_) => found,
+    }
+}
+
+/// A row whose births are all times: none is said to be "with this very write".
+pub fn settled_row(mut row: Row) -> Row {
     let stamped_at = row.stamped_at;
     let settle = |birth: Birth| Birth::At(birth.time(stamped_at));
     row.body = match row.body {
@@ -329,11 +324,13 @@ pub(super) fn settled(found: Found) -> Found {
             birth: settle(body.birth),
             content: body.content,
             pinned: body.pinned,
+            schema: body.schema,
         }),
         RowBody::Revision(body) => RowBody::Revision(EntryBody {
             birth: settle(body.birth),
             content: body.content,
             pinned: body.pinned,
+            schema: body.schema,
         }),
         RowBody::ApiKey(mut key) => {
             key.birth = settle(key.birth);
@@ -353,5 +350,5 @@ pub(super) fn settled(found: Found) -> Found {
         | RowBody::Presence(_)
         | RowBody::Mail(_)) => body,
     };
-    Found::Row(row)
+    row
 }

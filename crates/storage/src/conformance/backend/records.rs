@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use steadfast_core::record::{
     ENDS_MAX, End, Fence, How, Lease, LeaseMode, MailBody, MailKind, RECORD_FORMAT, RecordBody,
-    push_end,
+    Usage, push_end,
 };
 use steadfast_core::row::Birth;
 use steadfast_core::{
@@ -39,6 +39,7 @@ fn held(write: u64) -> RecordBody {
         fence: Fence { counter: write, session },
         save_seq: 0,
         write_id: WriteId(u128::from(write)),
+        usage: Usage::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use steadfast_core::platform::{
     EntryState, Permit, PlatformError, Remove, Request, Restore, Set, When, Which,
 };
 use steadfast_core::record::{
-    Fence, How, Lease, LeaseMode, MailBody, MailKind, RECORD_FORMAT, RecordBody,
+    Fence, How, Lease, LeaseMode, MailBody, MailKind, RECORD_FORMAT, RecordBody, Usage,
 };
 use steadfast_core::row::Birth;
 use steadfast_core::{
@@ -59,7 +59,8 @@ impl<H: PlatformHarness> Scene<H> {
             Lease { server, session, mode, since: Birth::ThisWrite }
         });
         let (format, schema, save_seq, write_id) = (RECORD_FORMAT, 0, 7, WriteId(counter.into()));
-        let body = RecordBody { format, schema, lease, fence, save_seq, write_id };
+        let usage = Usage::default();
+        let body = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
         let (key, revision) = (self.record_key(), Revision { counter, tag: counter });
         let put = Write::Put { key, revision, body: RowBody::Record(body) };
         must_commit(&*self.backend, &Batch { conditions: vec![], writes: vec![put] })

@@ -6,7 +6,8 @@ use steadfast_core::platform::{EntryState, PlatformError};
 use steadfast_core::record::{
     Data, End, Fence, How, Lease, LeaseMode, Mail, MailBody, PresenceBody, PresenceOutcome,
     PresenceState, RECORD_FORMAT, RecordAnswer, RecordBase, RecordBody, RecordCommand,
-    RecordOutcome, RecordRefusal, RecordReply, RecordView, RecordWrite, Renewed, With, Written,
+    RecordOutcome, RecordRefusal, RecordReply, RecordView, RecordWrite, Renewed, Usage, With,
+    Written,
 };
 use steadfast_core::row::Birth;
 use steadfast_core::{Content, EntryId, Outcome, Revision, ServerId, SessionId};
@@ -88,18 +89,7 @@ impl Held {
     fn write(&self, entry: &EntryId, number: u64, data: Data) -> RecordWrite {
         let (write_id, save_seq) = (write_id(number), self.body.save_seq + 1);
         let body = RecordBody { save_seq, write_id, ..self.body.clone() };
-        let (entry, base) = (entry.clone(), self.base);
-        RecordWrite {
-            entry,
-            base,
-            write_id,
-            body,
-            data,
-            end: None,
-            revoked: None,
-            ledger: None,
-            inbox_max: None,
-        }
+        RecordWrite::new(entry.clone(), self.base, body, data)
     }
 
     /// Release number `number`, with a last value or without.
@@ -136,8 +126,8 @@ pub(super) fn grant(view: &RecordView, number: u64) -> RecordWrite {
     let body = match view.record.as_ref().map(|record| &record.body) {
         None => {
             let fence = Fence::first(session);
-            let format = RECORD_FORMAT;
-            RecordBody { format, schema: 0, lease, fence, save_seq: 0, write_id }
+            let (format, schema, save_seq, usage) = (RECORD_FORMAT, 0, 0, Usage::default());
+            RecordBody { format, schema, lease, fence, save_seq, write_id, usage }
         }
         Some(body) => {
             RecordBody { lease, fence: body.fence.next(session), write_id, ..body.clone() }
@@ -149,17 +139,7 @@ pub(super) fn grant(view: &RecordView, number: u64) -> RecordWrite {
         None => Data::Put { content: content_of(number), pinned: false },
     };
     let (entry, base) = (view.entry.clone(), view.base().expect("the data was read"));
-    RecordWrite {
-        entry,
-        base,
-        write_id,
-        body,
-        data,
-        end: None,
-        revoked: None,
-        ledger: None,
-        inbox_max: None,
-    }
+    RecordWrite::new(entry, base, body, data)
 }
 
 #[track_caller]

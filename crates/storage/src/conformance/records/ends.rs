@@ -18,18 +18,7 @@ pub fn an_adoption_moves_the_fence_and_keeps_the_lease<H: RecordsHarness>() {
     let lease = Some(Lease { server: server(9), ..lease });
     let fence = held.body.fence.next(session(1));
     let body = RecordBody { lease, fence, write_id: id, ..held.body.clone() };
-    let (entry, base, data) = (scene.entry.clone(), held.base, Data::Keep);
-    let adopt = RecordWrite {
-        entry,
-        base,
-        write_id: id,
-        body,
-        data,
-        end: None,
-        revoked: None,
-        ledger: None,
-        inbox_max: None,
-    };
+    let adopt = RecordWrite::new(scene.entry.clone(), held.base, body, Data::Keep);
     scene.must_write(&mut held, adopt);
     assert!(committed_is_refused(&scene, &late));
     let view = scene.read();
@@ -54,17 +43,7 @@ pub fn a_seizure_ends_the_grant_and_tells_the_holder<H: RecordsHarness>() {
     let stored = view.record.expect("it was granted");
     let (body, end, revoked) = stored.seized(id, How::Stolen);
     let entry = scene.entry.clone();
-    let write = RecordWrite {
-        entry,
-        base,
-        write_id: id,
-        body,
-        data: Data::Same,
-        end,
-        revoked,
-        ledger: None,
-        inbox_max: None,
-    };
+    let write = RecordWrite { end, revoked, ..RecordWrite::new(entry, base, body, Data::Same) };
     committed(scene.write(&write));
 
     let mail = read_mail(&*scene.records, server(1));

@@ -23,7 +23,7 @@ fn limits(receipts_max: u32, kept_max: u32) -> OperationSettings {
 /// Queues and applies an operation that was issued so many seconds ago.
 fn apply_issued(bench: &mut Bench, id: &str, seconds_ago: i64) -> Timestamp {
     let issued_at = later(bench.world.now, -seconds_ago);
-    let operation = QueueOperation { issued_at: Some(issued_at), ..bench.operation(id) };
+    let operation = QueueOperation { issued_at, ..bench.operation(id) };
     bench.queue(operation).committed().unwrap();
     bench.settle_oldest(1);
     issued_at
@@ -55,7 +55,7 @@ fn do2_the_oldest_issued_loses_its_result_and_then_its_id_and_the_horizon_rises(
     assert_eq!(states(&bench, &["a", "b", "c", "d"]), ["none", "kept", "full", "full"]);
     assert_eq!(bench.head().horizon, Some(a));
     bench.check();
-    let again = QueueOperation { issued_at: Some(a), ..bench.operation("a") };
+    let again = QueueOperation { issued_at: a, ..bench.operation("a") };
     let refusal = as_refused(bench.queue(again));
     assert_eq!(refusal, QueueRefusal::Expired { issued_at: a, horizon: a });
     // What is known stays known behind the horizon.
@@ -74,12 +74,12 @@ fn do2_the_horizon_never_falls() {
     // Queued before the horizon rose, it ends behind it.
     let mut bench = held(limits(1, 0));
     let old = later(bench.world.now, -50);
-    let operation = QueueOperation { issued_at: Some(old), ..bench.operation("old") };
+    let operation = QueueOperation { issued_at: old, ..bench.operation("old") };
     bench.queue(operation).committed().unwrap();
     let end = oldest(&mut bench);
     let waiting = bench.inbox(None, 9).operations.remove(0);
     let a = later(bench.world.now, -20);
-    let operation = QueueOperation { issued_at: Some(a), ..bench.operation("a") };
+    let operation = QueueOperation { issued_at: a, ..bench.operation("a") };
     bench.queue(operation).committed().unwrap();
     bench.queued("b");
     let ends: Vec<_> = bench.inbox(Some(waiting.seq), 9).operations.iter().map(applied).collect();
@@ -87,7 +87,7 @@ fn do2_the_horizon_never_falls() {
     assert_eq!(bench.head().horizon, Some(a));
     bench.settle(vec![end]);
     assert_eq!((bench.head().horizon, bench.state("old")), (Some(a), "none"));
-    let again = QueueOperation { issued_at: Some(old), ..bench.operation("old") };
+    let again = QueueOperation { issued_at: old, ..bench.operation("old") };
     assert!(matches!(as_refused(bench.queue(again)), QueueRefusal::Expired { .. }));
     bench.check();
 }

@@ -113,7 +113,8 @@ fn v_24_tombstones_and_the_current_revision_are_listed_in_both_orders() {
     let item = |counter: u64, is_deleted, is_pinned, value_size| {
         let (created_at, updated_at) = (at(FIRST), at(FIRST + i64::try_from(counter).unwrap() - 1));
         let id = RevisionId::of(created_at, Revision { counter, tag: 0 }, updated_at);
-        ListedRevision { id, created_at, updated_at, is_deleted, is_pinned, value_size }
+        let schema = None;
+        ListedRevision { id, created_at, updated_at, is_deleted, is_pinned, schema, value_size }
     };
     let mut wanted = vec![
         item(1, false, false, Some(1)),

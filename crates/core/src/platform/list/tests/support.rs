@@ -37,7 +37,7 @@ pub(super) fn entry_body(size: Option<usize>) -> EntryBody {
         let value = JsonText::trusted("1".repeat(size));
         Arc::new(Content { value, user_ids: vec![], metadata: Metadata::empty() })
     };
-    EntryBody { birth: Birth::ThisWrite, content: size.map(content), pinned: false }
+    EntryBody { birth: Birth::ThisWrite, content: size.map(content), pinned: false, schema: None }
 }
 
 /// Rows, and a count of what was asked for.

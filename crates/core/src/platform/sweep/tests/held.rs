@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::id::{ServerId, SessionId};
-use crate::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody};
+use crate::record::{Fence, Lease, LeaseMode, RECORD_FORMAT, RecordBody, Usage};
 use crate::row::Birth;
 
 fn record(is_held: bool) -> RowBody {
@@ -10,7 +10,8 @@ fn record(is_held: bool) -> RowBody {
     let (server, session, mode) = (ServerId(11), fence.session, LeaseMode::Presence);
     let lease = is_held.then_some(Lease { server, session, mode, since: Birth::ThisWrite });
     let (format, schema, save_seq, write_id) = (RECORD_FORMAT, 0, 0, WriteId(22));
-    RowBody::Record(RecordBody { format, schema, lease, fence, save_seq, write_id })
+    let usage = Usage::default();
+    RowBody::Record(RecordBody { format, schema, lease, fence, save_seq, write_id, usage })
 }
 
 fn is_held_by_nobody(world: &World, key: &RowKey) -> bool {

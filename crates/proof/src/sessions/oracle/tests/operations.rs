@@ -8,7 +8,7 @@ use steadfast_core::operation::{
     PayloadHash, QueueOperation, QueueRefusal, Queued, ReceiptBody, ReceiptState, Settlement,
     Tries,
 };
-use steadfast_core::record::{Data, How, RecordCommand, RecordReply};
+use steadfast_core::record::{Data, How, RecordCommand, RecordReply, RecordWrite};
 use steadfast_core::session::{SessionEvent, SessionState};
 use steadfast_core::{
     Batch, Condition, Found, JsonText, OperationId, Outcome, Revision, RowBody, RowKey, SessionId,
@@ -35,7 +35,7 @@ fn begun() -> (Story, SessionId) {
 
 fn queue(story: &mut Story, number: u32, settings: &Arc<OperationSettings>) -> RecordCommand {
     let deed = Deed::Coins;
-    let issued_at = Some(Timestamp::from_ticks(1_000 + i64::from(number)));
+    let issued_at = Timestamp::from_ticks(1_000 + i64::from(number));
     let write_id = WriteId(story.id());
     RecordCommand::Queue(Box::new(QueueOperation {
         entry: entry(),
@@ -65,6 +65,16 @@ fn applied(
     numbers: &[u32],
     settings: &Arc<OperationSettings>,
 ) -> Batch {
+    let write = applies(story, session, numbers, settings);
+    story.batch(RecordCommand::Write(Box::new(write)))
+}
+
+fn applies(
+    story: &mut Story,
+    session: SessionId,
+    numbers: &[u32],
+    settings: &Arc<OperationSettings>,
+) -> RecordWrite {
     let number = *numbers.last().unwrap();
     let inbox = RecordCommand::ReadInbox { entry: entry(), after: None, limit: 10 };
     let RecordReply::Inbox(InboxPage { operations, .. }) = story.answer(inbox) else { panic!() };
@@ -90,8 +100,9 @@ fn applied(
     write.data = Data::Put { content: sheet.content(), pinned: false };
     let (settled, tried, undo_after) = (vec![Arc::new(settlement)], vec![], None);
     let settings = Arc::clone(settings);
-    write.ledger = Some(Box::new(LedgerWrite { settled, tried, undo_after, settings }));
-    story.batch(RecordCommand::Write(Box::new(write)))
+    write.ledger =
+        Some(Box::new(LedgerWrite { settled, tried, undo_after, rebuild: false, settings }));
+    write
 }
 
 /// A batch without the rows that this picks out.
@@ -161,6 +172,28 @@ fn do1_only_an_end_that_was_written_is_told_and_by_no_suspended_session() {
 }
 
 #[test]
+fn do1_the_end_of_what_a_store_lost_may_have_no_room_when_it_is_stored_again() {
+    let settings = OperationSettings { receipts_max: 0, kept_max: 0, ..Default::default() };
+    let settings = Arc::new(settings);
+    for is_stored in [true, false] {
+        let (mut story, session) = begun();
+        story.oracle.operations = (*settings).clone();
+        let before = story.rows.clone();
+        queued(&mut story, 1, &settings);
+        let write = applies(&mut story, session, &[1], &settings);
+        story.rewind(&before);
+        if is_stored {
+            let batch = story.batch(RecordCommand::Write(Box::new(write)));
+            assert!(story.commit(Author::Process(0), &batch));
+            story.holds();
+        }
+        let (id, status) = (Deed::Coins.id(1), OperationStatus::Applied);
+        story.oracle.note(|it| it.on_operation_event(0, session, &id, Some(status)));
+        if is_stored { story.holds() } else { story.breaks("DO1") }
+    }
+}
+
+#[test]
 fn do2_what_was_pruned_is_not_queued_again() {
     let settings = OperationSettings { receipts_max: 0, kept_max: 0, ..Default::default() };
     let settings = Arc::new(settings);
@@ -178,7 +211,7 @@ fn do2_what_was_pruned_is_not_queued_again() {
     // As if it had been issued later.
     let mut command = queue(&mut story, 1, &settings);
     if let RecordCommand::Queue(queue) = &mut command {
-        queue.issued_at = Some(Timestamp::from_ticks(5_000));
+        queue.issued_at = Timestamp::from_ticks(5_000);
     }
     let batch = story.batch(command);
     story.force(Author::Operator, &batch);

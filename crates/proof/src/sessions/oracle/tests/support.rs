@@ -180,6 +180,7 @@ impl Story {
                 (lease, fence.unwrap().next(lease.unwrap().session), seq, Data::Keep)
             }
         };
+        let usage = old.as_ref().map(|old| old.usage).unwrap_or_default();
         let end = old.filter(|old| old.lease.is_some()).and_then(|old| {
             let RecordBody { fence, .. } = old;
             match kind {
@@ -191,8 +192,8 @@ impl Story {
                 Kind::Save(_) | Kind::Adopt(_) => None,
             }
         });
-        let body =
-            RecordBody { format: RECORD_FORMAT, schema: 0, lease, fence, save_seq, write_id };
+        let (format, schema) = (RECORD_FORMAT, 0);
+        let body = RecordBody { format, schema, lease, fence, save_seq, write_id, usage };
         RecordWrite {
             entry: entry(),
             base,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use steadfast_core::record::{
     ADDRESS_SIZE_MAX, ENDS_MAX, End, Fence, How, Lease, LeaseMode, MailBody, MailKind,
-    PresenceBody, PresenceState, RECORD_FORMAT, RecordBody,
+    PresenceBody, PresenceState, RECORD_FORMAT, RecordBody, Usage,
 };
 use steadfast_core::row::Birth;
 use steadfast_core::{
@@ -49,13 +49,18 @@ pub(super) fn record(tag: u64, counter: usize, since: Birth) -> RowBody {
         fence: fence(tag),
         save_seq: tag.rotate_left(32),
         write_id: WriteId(wide(tag ^ 2)),
+        usage: Usage {
+            last_login: (!tag.is_multiple_of(3)).then(|| super::ledger::time(tag)),
+            play_time: Duration::from_nanos(!tag),
+        },
     })
 }
 
 /// A record of another format: all else of it is for whoever knows that.
 fn unknown(format: u16) -> RecordBody {
     let fence = Fence { counter: 0, session: SessionId(0) };
-    RecordBody { format, schema: 0, lease: None, fence, save_seq: 0, write_id: WriteId(0) }
+    let (schema, lease, save_seq, write_id, usage) = (0, None, 0, WriteId(0), Usage::default());
+    RecordBody { format, schema, lease, fence, save_seq, write_id, usage }
 }
 
 pub(super) fn ends(tag: u64) -> RowBody {

@@ -74,7 +74,7 @@ fn narrow(tag: u64) -> u32 {
     u32::try_from(tag >> 32).unwrap_or(0)
 }
 
-fn time(tag: u64) -> Timestamp {
+pub(super) fn time(tag: u64) -> Timestamp {
     Timestamp::from_ticks(at(&TICKS, tag))
 }
 
@@ -156,6 +156,7 @@ fn state(tag: u64, birth: Birth, carried: Option<JsonText>) -> ReceiptState {
             result: carried,
             error: tag.is_multiple_of(2).then(|| text(tag)),
             tries: narrow(tag),
+            death: (status == OperationStatus::Failed).then(|| at(&Death::ALL, tag >> 16)),
         }),
         _ => ReceiptState::Kept { status, settled: birth, entry_counter: tag },
     }

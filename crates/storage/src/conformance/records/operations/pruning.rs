@@ -27,7 +27,7 @@ fn issued_at(now: Timestamp, place: usize) -> Timestamp {
 fn queue_all<H: RecordsHarness>(scene: &Scene<H>, now: Timestamp, first: u64) {
     for ((place, name), number) in NAMES.iter().enumerate().rev().zip(first..) {
         let mut request = scene.request(name, number);
-        request.issued_at = Some(issued_at(now, place));
+        request.issued_at = issued_at(now, place);
         assert!(queued(scene.queue(request)).is_new, "{name}");
     }
 }
@@ -72,7 +72,7 @@ pub fn do2_what_was_pruned_is_never_queued_again<H: RecordsHarness>() {
     assert_eq!(scene.operation("f").horizon, Some(horizon));
     let issued = |name, number, issued_at| {
         let mut request = scene.request(name, number);
-        request.issued_at = Some(issued_at);
+        request.issued_at = issued_at;
         request
     };
     for (name, issued_at) in

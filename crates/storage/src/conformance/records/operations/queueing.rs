@@ -127,7 +127,7 @@ pub fn ids_from_the_future_are_refused<H: RecordsHarness>() {
     let settings = settings(|it| it.issued_ahead_max = Duration::from_hours(1));
     let issued = |name, number, issued_at| {
         let mut request = scene.request(name, number);
-        (request.issued_at, request.settings) = (Some(issued_at), settings.clone());
+        (request.issued_at, request.settings) = (issued_at, settings.clone());
         request
     };
     let late = now.saturating_add(settings.issued_ahead_max + margin);

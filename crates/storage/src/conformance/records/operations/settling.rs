@@ -59,8 +59,9 @@ pub fn do3_a_save_stores_what_it_applied_with_its_receipt<H: RecordsHarness>() {
     let receipt = scene.receipt("a");
     let entry_counter = written.base.entry.row.map_or(0, |revision| revision.counter);
     let settled = Birth::At(written.stamped_at);
-    let (status, error, tries) = (OperationStatus::Applied, None, 1);
-    let end = Receipted { kind: kind(), status, settled, entry_counter, result, error, tries };
+    let (status, error, tries, death) = (OperationStatus::Applied, None, 1, None);
+    let kind = kind();
+    let end = Receipted { kind, status, settled, entry_counter, result, error, tries, death };
     assert_eq!(receipt.state, ReceiptState::Full(end));
     assert_eq!(scene.receipt("b").status(), None);
 

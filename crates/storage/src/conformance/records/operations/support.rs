@@ -8,7 +8,7 @@ use steadfast_core::operation::{
     QueueRefusal, Queued, ReceiptBody, Settlement, Verdict,
 };
 use steadfast_core::platform::PlatformError;
-use steadfast_core::record::{RecordCommand, RecordReply, RecordWrite, Written};
+use steadfast_core::record::{RecordCommand, RecordReply, RecordWrite, With, Written};
 use steadfast_core::{JsonText, OperationId, OperationKind, Outcome, Timestamp};
 
 use super::super::calls::{Held, Scene, submit};
@@ -57,7 +57,7 @@ pub(super) fn failure(operation: &PendingOperation, death: Death) -> Settlement 
 /// What a save writes to the ledger.
 pub(super) fn ledger(settled: Vec<Settlement>, settings: &Arc<OperationSettings>) -> LedgerWrite {
     let (settled, settings) = (settled.into_iter().map(Arc::new).collect(), Arc::clone(settings));
-    LedgerWrite { settled, tried: vec![], undo_after: None, settings }
+    LedgerWrite { settled, tried: vec![], undo_after: None, rebuild: false, settings }
 }
 
 #[track_caller]
@@ -73,7 +73,7 @@ pub(super) fn refused(outcome: QueueOutcome) -> QueueRefusal {
 }
 
 impl<H: RecordsHarness> Scene<H> {
-    /// A request to queue an operation of this id, from outside of all game servers, with a payload
+    /// A request to queue an operation of this id that is issued now, from outside of all game servers, with a payload
     /// that says its id.
     pub(super) fn request(&self, name: &str, number: u64) -> QueueOperation {
         QueueOperation {
@@ -81,7 +81,7 @@ impl<H: RecordsHarness> Scene<H> {
             id: id(name),
             kind: kind(),
             payload: Some(payload(&format!("{{\"item\":\"{name}\"}}"))),
-            issued_at: None,
+            issued_at: self.now(),
             schema: 2,
             is_permanent: false,
             replaces: None,
@@ -199,7 +199,11 @@ impl<H: RecordsHarness> Scene<H> {
     /// The store's time.
     #[track_caller]
     pub(super) fn now(&self) -> Timestamp {
-        self.operation("nobody queued this").now
+        let (entry, with) = (self.entry.clone(), With::DataIfFree);
+        match submit(&*self.records, RecordCommand::Read { entry, with }) {
+            Ok(RecordReply::Read(view)) => view.now,
+            other => panic!("not the answer to a reading of a record: {other:?}"),
+        }
     }
 
     /// Save number `number` of the holder, which settles these.

@@ -8,15 +8,14 @@
 //! for with 8 bytes of its own, in steps of 16, at least 32; and the document itself.
 #![expect(clippy::print_stdout, reason = "it measures and prints")]
 
-#[path = "../benches/documents/profile.rs"]
+mod counting;
+#[path = "../../benches/documents/profile.rs"]
 mod profile;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use steadfast_core::JsonText;
 use steadfast_core::document::{Document, DocumentLimits, Insert, Tree, Typed};
 
+use counting::taken;
 use profile::{Profile, profile};
 
 const SIZES: [usize; 3] = [2_000, 20_000, 100_000];
@@ -30,33 +29,6 @@ const ACTIVE_MAX: usize = 5;
 /// What an active typed document may take: it holds its type twice until it is compared.
 const ACTIVE_TYPED_MAX: usize = 8;
 
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-fn chunk(layout: Layout) -> usize {
-    (layout.size() + 8).next_multiple_of(16).max(32)
-}
-
-#[expect(unsafe_code, reason = "an allocator that counts is the only way to see every byte")]
-// SAFETY: every call is passed on unchanged to the system's allocator, which keeps the contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        TAKEN.fetch_add(chunk(layout), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        TAKEN.fetch_sub(chunk(layout), Ordering::Relaxed);
-        // SAFETY: the pointer came from `alloc` above, so from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 fn main() {
     println!("{:<44} {:>9} {:>9} {:>8} {:>9}", "document", "JSON", "bytes", "multiple", "besides");
     for size in SIZES {
@@ -67,7 +39,7 @@ fn main() {
 }
 
 fn measure_tree(source: &JsonText) {
-    let start = TAKEN.load(Ordering::Relaxed);
+    let start = taken();
     let parsed = Tree::parse(copy_of(source), DocumentLimits::default());
     let mut tree = parsed.expect("a profile can be held");
     print("tree: just opened", &tree, start, source.size());
@@ -98,7 +70,7 @@ fn measure_tree(source: &JsonText) {
 }
 
 fn measure_typed(source: &JsonText) {
-    let start = TAKEN.load(Ordering::Relaxed);
+    let start = taken();
     let parsed = Typed::<Profile>::parse(copy_of(source), DocumentLimits::default());
     let mut typed = parsed.expect("a profile is of its type").resting_as_text();
     print("typed: just read, with its text", &typed, start, source.size());
@@ -125,7 +97,7 @@ fn copy_of(source: &JsonText) -> JsonText {
 
 /// Prints a row and returns the bytes of a document that is the only thing allocated since.
 fn print<D>(what: &str, document: &D, start: usize, size: usize) -> usize {
-    let bytes = TAKEN.load(Ordering::Relaxed) - start + size_of_val(document);
+    let bytes = taken() - start + size_of_val(document);
     let (whole, hundredth) = (bytes / size, bytes * 100 / size % 100);
     let besides = bytes.saturating_sub(size);
     println!("{what:<44} {size:>9} {bytes:>9} {whole:>5}.{hundredth:02} {besides:>9}");
