@@ -259,7 +259,8 @@ impl<T> Store<T> {
         let parse: Parse = Arc::new(move |stored| load(&schema, stored, documents));
         let handlers = Arc::clone(&self.handlers);
         let hooks = Arc::new(self.hooks.of_session(events));
-        let is_play = true;
+        // An update opens a record only to free it.
+        let is_play = claim != Claim::IfFree;
         Ok(OpenRequest { entry, defaults, parse, claim, handlers, hooks, spill, is_play })
     }
 }

@@ -107,8 +107,13 @@ fn a_dead_holder_is_waited_out() {
     let _p = world.run(&[&a], of_a.open(KEY)).unwrap();
     // From here on nobody drives the first server.
     assert_eq!(update(&world, &b, &of_b, add), Err(Code::ActiveLease), "it lived a moment ago");
+    let desk = of_b.operator("desk").authorize(|_| true);
+    let usage = || world.run(&[], desk.record(KEY)).unwrap().usage;
+    let before = usage();
     world.pass(seconds(11));
     assert_eq!(update(&world, &b, &of_b, add), Ok(11));
+    assert!(before.last_login.is_some());
+    assert_eq!(usage(), before, "an update is no play");
 }
 
 #[test]
