@@ -127,6 +127,10 @@ impl GameServer {
         let session = self.table.get_mut(handle).ok_or_else(closed)?;
         session.take_back_after(counter);
         session.pinned_until = session.change_count;
+        // What is being read may be from before they were stored: it would have them run again.
+        if let Some(call) = session.forget_inbox_read() {
+            self.calls.forget(call);
+        }
         Ok(result)
     }
 

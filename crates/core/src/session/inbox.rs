@@ -353,6 +353,14 @@ impl Session {
         }
     }
 
+    /// Operations are read anew, with the next step, instead of what is out for it.
+    pub(crate) fn forget_inbox_read(&mut self) -> Option<CommandId> {
+        let inbox = self.inbox.as_deref_mut()?;
+        let call = inbox.call.take()?;
+        (inbox.must_read, inbox.from_start) = (true, true);
+        Some(call)
+    }
+
     /// A write was committed that holds the changes of the ledger up to this one.
     pub(crate) fn ledger_stored(&mut self, number: u64, stamped_at: Timestamp) {
         let entry_counter = self.data_revision().map_or(0, |revision| revision.counter);

@@ -569,3 +569,58 @@ fn a_queueing_whose_turn_never_came_says_that_nothing_was_written() {
     }
     assert!(fleet.server(0).lanes.is_empty());
 }
+
+#[test]
+fn do1_what_a_restore_takes_back_is_not_run_again_because_of_an_inbox_read_before() {
+    let mut fleet = Fleet::of(1);
+    let p = open(&mut fleet, 0);
+    // One that is tried again has the inbox be read from its start.
+    must_queue(&mut fleet, 0, operation("f", "fails", "1"));
+    fleet.run(seconds(1));
+    let earlier = fleet.count_sent(|it| matches!(it, RecordCommand::ReadInbox { .. }));
+    let (mut writes, mut reads) = (0, 0);
+    fleet.fates(move |_, command| {
+        let is_late = match command {
+            RecordCommand::Write(_) => {
+                writes += 1;
+                writes == 1
+            }
+            RecordCommand::ReadInbox { .. } => {
+                reads += 1;
+                reads == 2
+            }
+            _ => false,
+        };
+        if is_late { Fate::AnswerLate(Duration::from_millis(200)) } else { Fate::Arrives }
+    });
+    fleet.edit(0, p, r#"{"coins":0,"ids":[],"n":1}"#).unwrap();
+    let before = fleet.checkpoint(0, p);
+    queue(&mut fleet, 0, operation("a", "gift", "1"));
+    // It has run, and cannot be stored while another write is out. Then the inbox is read once more.
+    fleet.run(Duration::from_millis(120));
+    fleet.with(0, |server, now, out| server.process_operations(now, p, out));
+    let reads = fleet.count_sent(|it| matches!(it, RecordCommand::ReadInbox { .. }));
+    assert_eq!(reads, earlier + 2);
+    let restore = |fleet: &mut Fleet, counter: u64| {
+        fleet.with(0, |server, now, _| {
+            server.restore(now, p, counter, |document| {
+                let value = crate::value::Value::parse(EMPTY, &crate::limits::Limits::native());
+                document.put_value(value.unwrap()).map(|()| ((), true))
+            })
+        })
+    };
+    let is_restored = (0..40).any(|_| {
+        fleet.run(Duration::from_millis(5));
+        let before = fleet.settled(0, before).and_then(Result::ok);
+        let is_stored = pending(&fleet) == 1;
+        before.is_some_and(|it| is_stored && restore(&mut fleet, it.counter).is_ok())
+    });
+    assert!(is_restored);
+    fleet.checkpoint(0, p);
+    fleet.run(seconds(4));
+    assert_eq!(applied(&fleet), EMPTY);
+    // It may be queued again, and counts then.
+    must_queue(&mut fleet, 0, operation("a", "gift", "1"));
+    fleet.run(seconds(1));
+    assert_eq!(applied(&fleet), r#"{"coins":1,"ids":["a"]}"#);
+}
