@@ -394,10 +394,12 @@ impl Session {
             self.is_releasing == (self.state == SessionState::Releasing),
             "released when wanted"
         );
+        // The judges are to find that one by what is stored.
+        let is_saved_apart = self.flaws.has(crate::planted::Flaw::JointSavedApart);
         let mut contained = 0;
         for write in self.unsettled.iter().filter(|write| write.kind != WriteKind::Adopt) {
             assert!(
-                write.contains >= contained,
+                is_saved_apart || write.contains >= contained,
                 "a later write holds all that an earlier one does"
             );
             contained = write.contains;

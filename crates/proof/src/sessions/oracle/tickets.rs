@@ -403,7 +403,9 @@ impl SessionOracle {
         }
         for revision in &spill.stored_at {
             let stored = state.logged(*revision).map(|logged| logged.marker);
-            if stored.is_some_and(|stored| stored != Some(latest)) {
+            // A last write that deletes the entry stores nothing, as it was asked to.
+            let is_deletion = held.is_deleting && stored == Some(None);
+            if !is_deletion && stored.is_some_and(|stored| stored != Some(latest)) {
                 return Err(format!("W5: a spill of {latest:?} is at {revision}: {stored:?}"));
             }
         }
